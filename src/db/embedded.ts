@@ -1,0 +1,49 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Worker } from 'node:worker_threads'
+import { AppError } from '../errors.js'
+import { startThread } from '../threads.js'
+
+export interface EmbeddedDatabase {
+  /** Folder of the Unix socket, for {@link openDatabase}. */
+  readonly socketDir: string
+  /** Checkpoints and ends the thread. */
+  close(): Promise<void>
+}
+
+/**
+ * Postgres inside this process: PGlite in a thread of its own, behind a Unix socket, one connection at a time. The data stays in
+ * `dataDir`; who opens the same folder twice at once destroys it, so hold its lock ({@link lockDataDir}).
+ * @throws AppError `DB_BUSY` when it does not start.
+ */
+export async function openEmbedded(dataDir: string): Promise<EmbeddedDatabase> {
+  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  // Not below dataDir: a socket's path is limited to 107 bytes. Only the owner may enter the folder.
+  const socketDir = await mkdtemp(join(tmpdir(), 'tallyroom-'))
+  const thread = startThread(import.meta.url, './embedded-thread', { workerData: { dataDir, socketDir } })
+  try {
+    await nextMessage(thread)
+  } catch (cause) {
+    await thread.terminate()
+    await rm(socketDir, { recursive: true, force: true })
+    throw new AppError('DB_BUSY', { message: `the embedded Postgres in ${dataDir} does not start: ${(cause as Error).message}`, cause })
+  }
+  return {
+    socketDir,
+    async close() {
+      const closed = new Promise((resolve) => thread.once('exit', resolve))
+      thread.postMessage('close')
+      await closed
+      await rm(socketDir, { recursive: true, force: true })
+    },
+  }
+}
+
+function nextMessage(thread: Worker): Promise<void> {
+  return new Promise((resolve, reject) => {
+    thread.once('message', (message: { readonly error?: string }) => (message.error === undefined ? resolve() : reject(new Error(message.error))))
+    thread.once('error', reject)
+    thread.once('exit', () => reject(new Error('its thread ended')))
+  })
+}
