@@ -1,4 +1,4 @@
-import { mkdirSync, openSync, readFileSync, rmSync, writeSync, closeSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { UsageError } from '../errors.js'
 
@@ -17,7 +17,10 @@ export function lockDataDir(dataDir: string): DataDirLock {
     for (;;) {
       const holder = tryLock(path)
       if (holder === null) return { release: () => rmSync(path, { force: true }) }
-      if (isAlive(holder)) throw new UsageError(`${dataDir} is in use by another tallyroom (pid ${holder.pid}): stop it first, or set DATA_DIR to another folder`)
+      if (isAlive(holder))
+        throw new UsageError(
+          `${dataDir} is in use by another tallyroom (pid ${holder.pid}): stop it first, or set DATA_DIR to another folder`,
+        )
       rmSync(path, { force: true })
     }
   } catch (error) {

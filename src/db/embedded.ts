@@ -42,7 +42,9 @@ export async function openEmbedded(dataDir: string): Promise<EmbeddedDatabase> {
 
 function nextMessage(thread: Worker): Promise<void> {
   return new Promise((resolve, reject) => {
-    thread.once('message', (message: { readonly error?: string }) => (message.error === undefined ? resolve() : reject(new Error(message.error))))
+    thread.once('message', (message: { readonly error?: string }) =>
+      message.error === undefined ? resolve() : reject(new Error(message.error)),
+    )
     thread.once('error', reject)
     thread.once('exit', () => reject(new Error('its thread ended')))
   })

@@ -242,6 +242,7 @@ CREATE TABLE "outbox" (
     "event_id" UUID NOT NULL,
     "type" TEXT NOT NULL,
     "body" TEXT NOT NULL,
+    "clears_key" TEXT,
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "published_at" TIMESTAMPTZ(3),
     CONSTRAINT "outbox_pkey" PRIMARY KEY ("project_id", "no"),
