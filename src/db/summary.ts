@@ -1,0 +1,75 @@
+import type { ProjectId } from '../ids.js'
+import type { ControlTotal, RecordState, Side, Summary } from '../protocol/views.js'
+import type { Db, Tx } from './client.js'
+
+interface GroupRow {
+  readonly side: Side
+  readonly currency: string
+  readonly state: RecordState
+  readonly count: number
+  readonly amount: string
+  /** Records of the side and currency that have an amount, whatever their state. */
+  readonly amountCount: number
+  readonly total: string
+  readonly matched: string
+  readonly open: string
+}
+
+/**
+ * Per currency and side: the total of all rows and what of it is matched and open, exact, by currency, left before right. Rows without
+ * an amount have no part. Read it in the transaction that ends a job and it belongs to exactly that result.
+ */
+export async function readControlTotals(db: Db | Tx, project: ProjectId): Promise<ControlTotal[]> {
+  return controlTotalsOf(await readGroups(db, project))
+}
+
+/** Counts and amounts by side, currency and state; `revision` only grows. All zero for an unknown project. */
+export async function readSummary(db: Db | Tx, project: ProjectId): Promise<Summary> {
+  // The revision first: what is read after it may be newer than it says, never older.
+  const row = await db.project.findUnique({ where: { id: project }, select: { outboxNo: true } })
+  const activeJobs = await db.job.count({ where: { projectId: project, state: { in: ['queued', 'running'] } } })
+  const groups = await readGroups(db, project)
+  return {
+    revision: Number(row?.outboxNo ?? 0),
+    totals: groups.map(({ side, currency, state, count, amount }) => ({ side, currency, state, count, amount })),
+    controlTotals: controlTotalsOf(groups),
+    activeJobs,
+  }
+}
+
+function controlTotalsOf(groups: readonly GroupRow[]): ControlTotal[] {
+  const totals = new Map<string, ControlTotal>()
+  for (const { currency, side, total, matched, open, amountCount } of groups) {
+    if (amountCount > 0) totals.set(`${currency} ${side}`, { currency, side, total, matched, open, excluded: '0' })
+  }
+  return [...totals.values()]
+}
+
+/** One pass over the project's records; the sums over all states are windows over the same groups, so they cannot disagree with them. */
+function readGroups(db: Db | Tx, project: ProjectId): Promise<GroupRow[]> {
+  return db.$queryRaw<GroupRow[]>`
+    with state as (
+      select left_id as id, bool_or(status = 'confirmed') as matched from matches
+      where project_id = ${project}::uuid and status in ('confirmed', 'proposed') group by left_id
+      union all
+      select right_id, bool_or(status = 'confirmed') from matches
+      where project_id = ${project}::uuid and status in ('confirmed', 'proposed') group by right_id
+    ), grouped as (
+      select r.side, coalesce(r.currency, 'XXX') as currency,
+        case when state.matched then 'matched' when state.id is not null then 'suggested' else 'open' end as state,
+        count(*)::int as count, count(r.amount)::int as amount_count, coalesce(sum(r.amount), 0) as amount
+      from records r
+      join sources s on s.id = r.source_id and s.state = 'ready'
+      left join state on state.id = r.id
+      where r.project_id = ${project}::uuid
+      group by 1, 2, 3
+    )
+    select side, currency, state, count, trim_scale(amount)::text as amount,
+      (sum(amount_count) over same)::int as "amountCount",
+      trim_scale(sum(amount) over same)::text as total,
+      trim_scale(coalesce(sum(amount) filter (where state = 'matched') over same, 0))::text as matched,
+      trim_scale(coalesce(sum(amount) filter (where state <> 'matched') over same, 0))::text as open
+    from grouped
+    window same as (partition by side, currency)
+    order by currency, side, state`
+}
