@@ -9,8 +9,8 @@ export interface News {
   /** The user who did it; null for the engine's own. */
   readonly actor: string | null
   readonly data: object
-  /** Latest value that ends in the same bus message. */
-  readonly clearsKey?: string
+  /** Latest value that ends in the same bus message, with the version of its last state. */
+  readonly clears?: { readonly key: string; readonly version: number }
 }
 
 export interface OutboxRow {
@@ -20,6 +20,7 @@ export interface OutboxRow {
   /** `{"actor":…,"data":…}`, encoded once. */
   readonly body: string
   readonly clearsKey: string | null
+  readonly clearsVersion: number | null
 }
 
 /** How long published rows stay: after a rewind of Redis they go out again (B4). */
@@ -35,13 +36,14 @@ export async function appendOutbox(tx: Tx, project: ProjectId, news: readonly Ne
   const ids = news.map(() => newId())
   const types = news.map((item) => item.type)
   const bodies = news.map(({ actor, data }) => JSON.stringify({ actor, data }))
-  const keys = news.map((item) => item.clearsKey ?? null)
+  const keys = news.map((item) => item.clears?.key ?? null)
+  const versions = news.map((item) => item.clears?.version ?? null)
   const count = await tx.$executeRaw`
     with moved as (update projects set outbox_no = outbox_no + ${news.length} where id = ${project}::uuid returning outbox_no)
-    insert into outbox (project_id, no, event_id, type, body, clears_key)
-    select ${project}::uuid, moved.outbox_no - ${news.length} + item.position, item.id, item.type, item.body, item.key
-    from moved, unnest(${ids}::uuid[], ${types}::text[], ${bodies}::text[], ${keys}::text[])
-      with ordinality as item (id, type, body, key, position)`
+    insert into outbox (project_id, no, event_id, type, body, clears_key, clears_version)
+    select ${project}::uuid, moved.outbox_no - ${news.length} + item.position, item.id, item.type, item.body, item.key, item.version
+    from moved, unnest(${ids}::uuid[], ${types}::text[], ${bodies}::text[], ${keys}::text[], ${versions}::int[])
+      with ordinality as item (id, type, body, key, version, position)`
   if (count === 0) throw new AppError('FORBIDDEN')
 }
 
@@ -55,7 +57,7 @@ export async function findPendingProjects(db: Db, limit: number): Promise<Projec
 /** The project's unpublished news in order of commit. */
 export function readPendingOutbox(db: Db, project: ProjectId, limit: number): Promise<OutboxRow[]> {
   return db.$queryRaw<OutboxRow[]>`
-    select no, event_id::text as "eventId", type, body, clears_key as "clearsKey" from outbox
+    select no, event_id::text as "eventId", type, body, clears_key as "clearsKey", clears_version as "clearsVersion" from outbox
     where project_id = ${project}::uuid and published_at is null order by no limit ${limit}`
 }
 

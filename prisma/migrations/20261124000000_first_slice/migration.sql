@@ -243,6 +243,7 @@ CREATE TABLE "outbox" (
     "type" TEXT NOT NULL,
     "body" TEXT NOT NULL,
     "clears_key" TEXT,
+    "clears_version" INTEGER,
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "published_at" TIMESTAMPTZ(3),
     CONSTRAINT "outbox_pkey" PRIMARY KEY ("project_id", "no"),
