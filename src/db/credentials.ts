@@ -1,0 +1,61 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { AppError } from '../errors.js'
+import type { UserRef } from '../protocol/views.js'
+import { type Db, Prisma } from './client.js'
+import { ensureUser } from './users.js'
+
+/** How long a dashboard session lives after its sign-in. */
+const SESSION_TTL_MS = 7 * 24 * 3_600_000
+
+/** A dashboard session: `credential` is what the database knows of it, never the secret. */
+export interface StoredSession {
+  readonly credential: string
+  readonly user: UserRef
+  /** Unix time, ms. */
+  readonly expiresAt: number
+}
+
+/**
+ * Trades a verified sign-in code for a dashboard session and its secret (the cookie's value). Times are Unix ms.
+ * @throws AppError `UNAUTHENTICATED` when the code was used before.
+ */
+export async function redeemCode(
+  db: Db,
+  code: { readonly id: string; readonly user: UserRef; readonly expiresAt: number },
+  now: number,
+): Promise<StoredSession & { readonly secret: string }> {
+  const secret = randomBytes(32).toString('base64url')
+  const credential = hashOf(secret)
+  const expiresAt = now + SESSION_TTL_MS
+  await db.$transaction(async (tx) => {
+    await tx.credential.deleteMany({ where: { expiresAt: { lt: new Date(now) } } })
+    await ensureUser(tx, code.user)
+    // Its id is unique, so of two that redeem one code at once the second fails here.
+    const redeemed = await tx.credential.createMany({
+      data: { id: code.id, kind: 'code', userId: code.user.id, expiresAt: new Date(code.expiresAt) },
+      skipDuplicates: true,
+    })
+    if (redeemed.count === 0) throw new AppError('UNAUTHENTICATED', { message: 'this sign-in link was used already: ask for a new one' })
+    await tx.credential.create({ data: { id: credential, kind: 'session', userId: code.user.id, expiresAt: new Date(expiresAt) } })
+  })
+  return { secret, credential, user: code.user, expiresAt }
+}
+
+/** The session of a cookie's value, or null when there is none (any more). `now` is Unix ms. */
+export async function findSession(db: Db, secret: string, now: number): Promise<StoredSession | null> {
+  const row = await db.credential.findFirst({
+    where: { id: hashOf(secret), kind: 'session', expiresAt: { gt: new Date(now) } },
+    select: { id: true, expiresAt: true, user: { select: { id: true, name: true } } },
+  })
+  return row && { credential: row.id, user: row.user, expiresAt: row.expiresAt.getTime() }
+}
+
+/** Ends a dashboard session; nothing happens when it has ended already. */
+export async function deleteSession(db: Db, credential: string): Promise<void> {
+  await db.$executeRaw(Prisma.sql`delete from credentials where id = ${credential} and kind = 'session'`)
+}
+
+/** A leaked table of hashes signs nobody in. The secret has 256 random bits, so one round without salt is enough. */
+function hashOf(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex')
+}
