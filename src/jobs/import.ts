@@ -45,7 +45,14 @@ export async function importStatement(request: ImportRequest): Promise<ImportRes
   const parser = parserFor(request.format ?? 'auto', name)
   const hash = createHash('sha256')
   const statement = await parser.open(hashed(request.bytes, hash), mappingOptions(request.mapping, request.currency))
-  const source = await createSource(db, { project, side, name, format: parser.format, mapping: statement.mapping, createdBy: actor?.id ?? null })
+  const source = await createSource(db, {
+    project,
+    side,
+    name,
+    format: parser.format,
+    mapping: statement.mapping,
+    createdBy: actor?.id ?? null,
+  })
   try {
     for await (const rows of statement.rows()) await insertRows(db, { source, project, side }, rows)
     const view = await finishSource(db, { source, project, side, hash: hash.digest('hex'), again: request.again ?? false })

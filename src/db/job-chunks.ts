@@ -1,0 +1,125 @@
+import type { JobId, ProjectId } from '../ids.js'
+import type { JobNotice } from '../protocol/views.js'
+import { type Db, Prisma, type Tx } from './client.js'
+
+/** A chunk that one worker may work on until its lease ends. */
+export interface ChunkLease {
+  readonly job: JobId
+  readonly project: ProjectId
+  readonly stage: number
+  readonly chunk: number
+  /** Fence: the commit is refused when somebody claimed the chunk again. */
+  readonly attempt: number
+  readonly dryRun: boolean
+  /** Milliseconds since the job started. */
+  readonly runningMs: number
+  /** Why the attempt before failed; null at the first one or after a crash. */
+  readonly lastError: string | null
+}
+
+/** How long a worker that says nothing keeps a chunk. */
+export const LEASE_MS = 30_000
+
+/** Puts the chunks of a plan in the queue; `weights[stage][chunk]` add up to the job's total. */
+export async function insertChunks(tx: Tx, job: JobId, weights: readonly (readonly number[])[]): Promise<void> {
+  const rows = weights.flatMap((stage, index) => stage.map((weight, chunk) => ({ stage: index, chunk, weight })))
+  await tx.$executeRaw`
+    insert into job_chunks (job_id, stage, chunk, weight)
+    select ${job}::uuid, * from unnest(
+      ${rows.map((row) => row.stage)}::int[], ${rows.map((row) => row.chunk)}::int[], ${rows.map((row) => row.weight)}::bigint[])`
+}
+
+/**
+ * Takes one waiting chunk of the lowest unfinished stage of a running job, jobs in turn (the one after `lastJob` first). A chunk whose
+ * lease ran out is taken again under the next attempt.
+ */
+export async function claimChunk(db: Db, owner: string, lastJob: JobId | null): Promise<ChunkLease | null> {
+  // Embedded or not, one statement: what SKIP LOCKED skips, another worker is claiming right now.
+  const [lease] = await db.$queryRaw<ChunkLease[]>`
+    with next as (
+      select c.job_id, c.stage, c.chunk
+      from job_chunks c join jobs j on j.id = c.job_id
+      where j.state = 'running' and c.state = 'waiting' and (c.lease_until is null or c.lease_until < now())
+        and c.stage = (select min(w.stage) from job_chunks w where w.job_id = c.job_id and w.state = 'waiting')
+      order by (j.id > coalesce(${lastJob}::uuid, j.id)) desc, j.id, c.chunk
+      limit 1
+      for update of c skip locked
+    )
+    update job_chunks c
+    set attempt = c.attempt + 1, lease_owner = ${owner}, lease_until = now() + make_interval(secs => ${LEASE_MS / 1000}::float8)
+    from next, jobs j
+    where c.job_id = next.job_id and c.stage = next.stage and c.chunk = next.chunk and j.id = c.job_id
+    returning c.job_id::text as job, j.project_id::text as project, c.stage, c.chunk, c.attempt, j.dry_run as "dryRun",
+      (extract(epoch from now() - j.started_at) * 1000)::float8 as "runningMs", c.error ->> 'message' as "lastError"`
+  return lease ?? null
+}
+
+/** Prolongs the lease; false when it is lost or the job has ended. */
+export async function extendLease(db: Db, lease: ChunkLease): Promise<boolean> {
+  const count = await db.$executeRaw`
+    update job_chunks c set lease_until = now() + make_interval(secs => ${LEASE_MS / 1000}::float8)
+    where ${isChunk(lease)} and exists (select 1 from jobs where id = c.job_id and state = 'running')`
+  return count > 0
+}
+
+/** Gives the chunk back, with the reason when the attempt failed. Does nothing when the lease is lost. */
+export async function releaseChunk(db: Db, lease: ChunkLease, error: string | null): Promise<void> {
+  const reason = error === null ? null : JSON.stringify({ message: error })
+  // An attempt that was only interrupted does not count.
+  await db.$executeRaw`
+    update job_chunks c set lease_until = null, lease_owner = null, error = ${reason}::jsonb, attempt = attempt - ${error === null ? 1 : 0}
+    where ${isChunk(lease)}`
+}
+
+/** Frees every lease: for who knows that no other worker lives (the embedded database belongs to one process). */
+export async function releaseAllLeases(db: Db): Promise<void> {
+  await db.$executeRaw`update job_chunks set lease_until = null, lease_owner = null where state = 'waiting' and lease_until is not null`
+}
+
+/**
+ * Books a chunk on its job, the first statements of the commit: the job's row is the lock under which chunks of one job commit one
+ * by one. False when the job has ended or the fence does not hold: then the transaction must be given up.
+ */
+export async function bookChunk(
+  tx: Tx,
+  lease: ChunkLease,
+  found: {
+    readonly matched: number
+    readonly suggested: number
+    readonly breaks: number
+    readonly notices: readonly JobNotice[]
+    readonly output: Uint8Array | null
+  },
+): Promise<boolean> {
+  const running = await tx.$executeRaw`
+    update jobs set processed = processed + (select weight from job_chunks c where ${isChunk(lease)}),
+      matched = matched + ${found.matched}, suggested = suggested + ${found.suggested}, break_count = break_count + ${found.breaks},
+      progress = case when ${found.notices.length} = 0 then progress
+        else jsonb_set(progress, '{notices}', coalesce(progress -> 'notices', '[]') || ${JSON.stringify(found.notices)}::jsonb) end,
+      version = version + 1
+    where id = ${lease.job}::uuid and state = 'running' and exists (select 1 from job_chunks c where ${isChunk(lease)})`
+  if (running === 0) return false
+  const held = await tx.$executeRaw`
+    update job_chunks c set state = 'done', lease_owner = null, lease_until = null, error = null, output = ${found.output}
+    where ${isChunk(lease)}`
+  return held > 0
+}
+
+/** The lowest stage with a chunk that is not done; null when all are. */
+export async function nextStage(tx: Tx, job: JobId): Promise<number | null> {
+  const [row] = await tx.$queryRaw<{ stage: number | null }[]>`
+    select min(stage) as stage from job_chunks where job_id = ${job}::uuid and state = 'waiting'`
+  return row?.stage ?? null
+}
+
+/** What the chunks of a stage left for later ones, in the order of the chunks. */
+export async function readOutputs(db: Db, job: JobId, stage: number): Promise<Uint8Array[]> {
+  const rows = await db.$queryRaw<{ output: Uint8Array | null }[]>`
+    select output from job_chunks where job_id = ${job}::uuid and stage = ${stage} order by chunk`
+  return rows.flatMap((row) => (row.output === null ? [] : [row.output]))
+}
+
+/** Still the lease's own chunk: same attempt, not done. */
+function isChunk(lease: ChunkLease): Prisma.Sql {
+  return Prisma.sql`c.job_id = ${lease.job}::uuid and c.stage = ${lease.stage} and c.chunk = ${lease.chunk} and c.attempt = ${lease.attempt} and c.state = 'waiting'`
+}
