@@ -24,7 +24,10 @@ export class ProgressPublisher {
   }
 
   update(job: JobView): void {
-    if (job.state !== 'running') return this.end(job.id)
+    if (job.state !== 'running') {
+      this.end(job.id)
+      return
+    }
     const shown = this.#jobs.get(job.id)
     const now = performance.now()
     if (!shown || shown.phase !== job.phase || now - shown.at >= MIN_INTERVAL_MS) {

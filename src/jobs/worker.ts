@@ -72,7 +72,8 @@ export class JobWorker {
     while (!this.#stopping.signal.aborted) {
       const woken = this.#wakeUp.signal
       try {
-        const lease = (await this.#admit(), await claimChunk(this.#options.db, this.#options.owner, lastJob))
+        await this.#admit()
+        const lease: ChunkLease | null = await claimChunk(this.#options.db, this.#options.owner, lastJob)
         if (lease !== null) {
           await this.#work(lease, runner)
           lastJob = lease.job

@@ -230,3 +230,11 @@ export interface Summary {
   readonly controlTotals: readonly ControlTotal[] | null
   readonly activeJobs: number
 }
+
+/** What somebody who joins a project sees first. */
+export interface Snapshot {
+  readonly project: ProjectView
+  readonly summary: Summary
+  /** Active ones and the last 20. */
+  readonly jobs: readonly JobView[]
+}
