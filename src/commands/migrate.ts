@@ -6,7 +6,8 @@ import { UsageError } from '../errors.js'
 /** Applies the migrations that the database at DATABASE_URL lacks. */
 export async function run(): Promise<number> {
   const config = loadConfig(process.env, 'tool')
-  if (config.DATABASE_URL === undefined) throw new UsageError('DATABASE_URL must be set: the embedded database is brought up to date at every start')
+  if (config.DATABASE_URL === undefined)
+    throw new UsageError('DATABASE_URL must be set: the embedded database is brought up to date at every start')
   const { db, close } = await openDatabase({ address: { url: config.DATABASE_URL }, poolSize: 1, applicationName: 'tallyroom migrate' })
   try {
     const applied = await migrate(db)

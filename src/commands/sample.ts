@@ -16,6 +16,7 @@ export async function run(args: readonly string[]): Promise<number> {
 
 function wholeNumber(name: string, text: string, min: number): number {
   const value = Number(text)
-  if (!/^\d+$/.test(text) || value < min || value > 5_000_000) throw new UsageError(`--${name} (${text}) must be a whole number from ${min} to 5000000`)
+  if (!/^\d+$/.test(text) || value < min || value > 5_000_000)
+    throw new UsageError(`--${name} (${text}) must be a whole number from ${min} to 5000000`)
   return value
 }

@@ -95,3 +95,13 @@ export async function* readResultKeys(tx: Db | Tx, job: JobId): AsyncGenerator<R
     last = page.at(-1)!.id
   }
 }
+
+/** How many open breaks the project has, by side and reason, most frequent first. */
+export function countBreaksByReason(
+  db: Db,
+  project: ProjectId,
+): Promise<{ readonly side: Side; readonly reason: BreakReason; readonly count: number }[]> {
+  return db.$queryRaw`
+    select side, reason, count(*)::int as count from breaks where project_id = ${project}::uuid and status = 'open'
+    group by side, reason order by side, count desc, reason`
+}

@@ -37,6 +37,12 @@ export async function getProject(db: Db | Tx, project: ProjectId): Promise<Proje
   return row && projectView(row)
 }
 
+/** The newest project whose settings hold this text under this name. */
+export async function findProjectBySetting(db: Db, name: string, value: string): Promise<ProjectView | null> {
+  const row = await db.project.findFirst({ where: { settings: { path: [name], equals: value } }, orderBy: { id: 'desc' } })
+  return row && projectView(row)
+}
+
 /** Makes a project whose admin is its maker. */
 export async function createProject(
   db: Db,
