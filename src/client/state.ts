@@ -1,0 +1,85 @@
+// What a client knows about one project's stream, apart from any socket: pure, so that every order of messages can be tested.
+//
+//   out      nothing was asked for, or the project was left     join → joining
+//   joining  asked; nothing is applied until the answer         joined → joined · left → out
+//   joined   deliveries apply in order                          gap, rejoin, socket lost → joining · left → out
+
+import type { Event, Latest } from '../protocol/events.js'
+import type { DeliverMessage, JoinedMessage } from '../protocol/messages.js'
+import { continuity, type Position } from '../protocol/position.js'
+
+export type StreamPhase = 'out' | 'joining' | 'joined'
+
+export interface StreamState {
+  readonly phase: StreamPhase
+  /** The last event applied; null before the first `joined`. It outlives the socket. */
+  readonly position: Position | null
+  /** Newest latest value per key, tombstones included: an older value must not come back after one. */
+  readonly latest: ReadonlyMap<string, Latest>
+}
+
+export interface Received {
+  readonly state: StreamState
+  /** To be handled now, in order, before `latest`. */
+  readonly events: readonly Event[]
+  readonly latest: readonly Latest[]
+  /** The stream has a hole or another history: join again with `state.position` (D2). */
+  readonly mustJoin: boolean
+}
+
+/** Keys a client remembers; the server allows 1,000 live ones, the rest are tombstones. */
+const MAX_KEYS = 2_000
+
+export const INITIAL_STREAM: StreamState = { phase: 'out', position: null, latest: new Map() }
+
+/** A join was sent, or must be sent as soon as there is a connection: nothing is applied until its answer. */
+export function startJoin(state: StreamState): StreamState {
+  return { ...state, phase: 'joining' }
+}
+
+/** The project was left, by us or by the server. */
+export function leave(state: StreamState): StreamState {
+  return { ...state, phase: 'out' }
+}
+
+/** Takes the answer to a join: its latest values replace all that were held (J3), its position is where the stream goes on. */
+export function receiveJoined(state: StreamState, message: JoinedMessage): Received {
+  // Still checked one by one: a resumed join may overlap what came before the socket broke.
+  const base = message.mode === 'resumed' ? state.position : null
+  const events = base === null ? [] : message.events.filter((event) => event.seq > base.seq)
+  const latest = new Map(message.latest.map((value) => [value.key, value]))
+  return {
+    state: { phase: 'joined', position: message.position, latest },
+    events,
+    latest: message.latest,
+    mustJoin: false,
+  }
+}
+
+/** Takes a delivery: repeated events are dropped, a hole stops everything until the next `joined` (D2), latest values only grow (D4). */
+export function receiveDeliver(state: StreamState, message: DeliverMessage): Received {
+  if (state.phase !== 'joined' || state.position === null) return { state, events: [], latest: [], mustJoin: false }
+  if (message.epoch !== state.position.epoch) return { state: startJoin(state), events: [], latest: [], mustJoin: true }
+  let position = state.position
+  const events: Event[] = []
+  for (const event of message.events) {
+    const step = continuity(position, message.epoch, event.seq)
+    if (step === 'repeated') continue
+    if (step === 'gap') return { state: startJoin({ ...state, position }), events, latest: [], mustJoin: true }
+    events.push(event)
+    position = { epoch: message.epoch, seq: event.seq, id: event.id }
+  }
+  const newer = message.latest.filter((value) => value.version > (state.latest.get(value.key)?.version ?? -1))
+  return { state: { ...state, position, latest: merge(state.latest, newer) }, events, latest: newer, mustJoin: false }
+}
+
+function merge(held: ReadonlyMap<string, Latest>, newer: readonly Latest[]): ReadonlyMap<string, Latest> {
+  if (newer.length === 0) return held
+  const merged = new Map(held)
+  for (const value of newer) merged.set(value.key, value)
+  for (const [key, value] of merged) {
+    if (merged.size <= MAX_KEYS) break
+    if (value.data === null) merged.delete(key)
+  }
+  return merged
+}
