@@ -1,0 +1,18 @@
+import { Prisma } from './client.js'
+
+/** The five characters by which Postgres names what went wrong (`23505` a value that must be unique), or null for another error. */
+export function sqlStateOf(error: unknown): string | null {
+  if (!(error instanceof Prisma.PrismaClientKnownRequestError)) return null
+  const cause = (error.meta?.driverAdapterError as { readonly cause?: unknown } | undefined)?.cause
+  const state = (cause as { readonly originalCode?: unknown } | undefined)?.originalCode
+  return typeof state === 'string' ? state : null
+}
+
+/** Unreachable server, no free connection, a transaction that did not get one in time: Prisma's codes for "try again". */
+const BUSY = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028', 'P2037'])
+
+/** Whether the database could not be asked at all, so that the same request may succeed later. */
+export function isDatabaseBusy(error: unknown): boolean {
+  if (error instanceof Prisma.PrismaClientInitializationError) return true
+  return error instanceof Prisma.PrismaClientKnownRequestError && BUSY.has(error.code)
+}
