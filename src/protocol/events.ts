@@ -1,0 +1,110 @@
+// What happens in a project and how it travels (PROTOCOL §6): an *event* has a place in the stream and is never merged
+// or dropped; a *latest value* has a key, and only its newest state matters.
+
+import type { BreakView, JobView, MatchView, ProjectView, SourceView } from './views.js'
+
+/** Data of each event type. */
+export interface EventData {
+  readonly 'project.changed': { readonly project: ProjectView }
+  readonly 'source.imported': { readonly source: SourceView }
+  readonly 'source.removed': { readonly source: SourceView }
+  readonly 'job.queued': { readonly job: JobView }
+  readonly 'job.started': { readonly job: JobView }
+  readonly 'job.completed': { readonly job: JobView }
+  readonly 'job.failed': { readonly job: JobView }
+  readonly 'job.cancelled': { readonly job: JobView }
+  /** What people do, one by one; a job's own matches show in its progress only. */
+  readonly 'match.created': { readonly match: MatchView }
+  readonly 'match.decided': { readonly match: MatchView }
+  readonly 'match.removed': { readonly match: MatchView }
+  readonly 'matches.decided': { readonly filter: Readonly<Record<string, unknown>>; readonly count: number }
+  readonly 'break.changed': { readonly break: BreakView }
+}
+
+export type EventType = keyof EventData
+
+/** Data of each latest type; under which key it stands is said by the key's function below. */
+export interface LatestData {
+  /** Key {@link jobKey}, version = the job row's; gone (null) in the same message as the job's last word. */
+  readonly 'job.progress': { readonly job: JobView }
+}
+
+export type LatestType = keyof LatestData
+
+export const EVENT_TYPES = [
+  'project.changed',
+  'source.imported',
+  'source.removed',
+  'job.queued',
+  'job.started',
+  'job.completed',
+  'job.failed',
+  'job.cancelled',
+  'match.created',
+  'match.decided',
+  'match.removed',
+  'matches.decided',
+  'break.changed',
+] as const satisfies readonly EventType[]
+
+export const LATEST_TYPES = ['job.progress'] as const satisfies readonly LatestType[]
+
+/** An event of the stream as it stands on the wire, `seq` first. */
+export interface Event<Type extends string = string, Data = Readonly<Record<string, unknown>>> {
+  readonly seq: number
+  readonly id: string
+  readonly at: string
+  readonly type: Type
+  /** Id of the user who did it; null: the system itself. */
+  readonly actor: string | null
+  readonly data: Data
+  readonly trace?: string
+}
+
+/** A keyed value as it stands on the wire; `data` null: gone. */
+export interface Latest<Type extends string = string, Data = Readonly<Record<string, unknown>>> {
+  readonly key: string
+  readonly version: number
+  readonly at: string
+  readonly type: Type
+  readonly data: Data | null
+}
+
+/** The server's own events, told apart by `type`. */
+export type KnownEvent = { [Type in EventType]: Event<Type, EventData[Type]> }[EventType]
+/** The server's own latest values, told apart by `type`. */
+export type KnownLatest = { [Type in LatestType]: Latest<Type, LatestData[Type]> }[LatestType]
+
+const knownEvents: ReadonlySet<string> = new Set(EVENT_TYPES)
+const knownLatest: ReadonlySet<string> = new Set(LATEST_TYPES)
+
+/** Whether the event is one of the server's own, whose data has a known shape (the server made it). */
+export function isKnownEvent(event: Event): event is Event & KnownEvent {
+  return knownEvents.has(event.type)
+}
+
+/** Whether the latest value is one of the server's own, whose data has a known shape (the server made it). */
+export function isKnownLatest(latest: Latest): latest is Latest & KnownLatest {
+  return knownLatest.has(latest.type)
+}
+
+/** Key of a job's progress. */
+export function jobKey(jobId: string): string {
+  return `job/${jobId}`
+}
+
+/**
+ * Body of an event for the bus and the outbox: JSON text that is encoded here, once in its life, and spliced into
+ * frames from then on. `actor` is the id of the user who did it, null for the system itself.
+ */
+export function eventBody<Type extends EventType>(_type: Type, data: EventData[Type], actor: string | null, trace?: string): string {
+  return JSON.stringify(trace === undefined ? { actor, data } : { actor, data, trace })
+}
+
+/** Body of a latest value for the bus; null data is a tombstone. */
+export function latestBody<Type extends LatestType>(_type: Type, data: LatestData[Type] | null): string {
+  return JSON.stringify({ data })
+}
+
+/** Body that ends a latest value of any type. */
+export const TOMBSTONE_BODY = '{"data":null}'

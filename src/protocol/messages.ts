@@ -1,0 +1,123 @@
+// Everything on the wire (PROTOCOL §2): two unions, nothing else. `type` comes first in each message.
+// Plain types and guards: the browser reads this file too. The server's schemas are in schemas.ts.
+
+import type { ErrorCode } from '../errors.js'
+import type { Event, Latest } from './events.js'
+import type { Position } from './position.js'
+import type { Role, Snapshot } from './views.js'
+
+/** A wish to hear a project. `ref` is the client's own positive integer, echoed in the answer. */
+export interface Join {
+  readonly ref: number
+  readonly project: string
+  readonly since?: Position
+  readonly presence?: Readonly<Record<string, unknown>>
+}
+
+export interface HelloMessage {
+  readonly type: 'hello'
+  readonly token?: string
+  readonly client?: { readonly name: string; readonly version: string }
+  /** At most {@link MAX_HELLO_JOINS}. */
+  readonly joins?: readonly Join[]
+}
+
+export interface JoinMessage extends Join {
+  readonly type: 'join'
+}
+
+export interface LeaveMessage {
+  readonly type: 'leave'
+  readonly ref: number
+  readonly project: string
+}
+
+export interface PongMessage {
+  readonly type: 'pong'
+  /** The ping's, unread. */
+  readonly at: string
+}
+
+export type ClientMessage = HelloMessage | JoinMessage | LeaveMessage | PongMessage
+
+export const CLIENT_MESSAGE_TYPES = ['hello', 'join', 'leave', 'pong'] as const satisfies readonly ClientMessage['type'][]
+
+export interface WelcomeMessage {
+  readonly type: 'welcome'
+  readonly session: string
+  readonly user: { readonly id: string; readonly name: string }
+  readonly node: string
+  readonly heartbeat: { readonly intervalMs: number; readonly timeoutMs: number }
+  readonly limits: { readonly maxFrameBytes: number; readonly maxProjects: number; readonly framesPerSecond: number }
+  readonly tokenExpiresAt: string
+  readonly serverTime: string
+}
+
+export interface JoinedMessage {
+  readonly type: 'joined'
+  readonly ref: number
+  readonly project: string
+  readonly role: Role
+  readonly position: Position
+  readonly mode: 'resumed' | 'snapshot'
+  readonly snapshot: Snapshot | null
+  readonly events: readonly Event[]
+  readonly latest: readonly Latest[]
+}
+
+export const LEFT_REASONS = ['left', 'revoked', 'deleted'] as const
+
+export interface LeftMessage {
+  readonly type: 'left'
+  readonly ref: number | null
+  readonly project: string
+  readonly reason: (typeof LEFT_REASONS)[number]
+}
+
+/** News of a project: either list may be empty, not both; events apply before latest values. */
+export interface DeliverMessage {
+  readonly type: 'deliver'
+  readonly project: string
+  readonly epoch: string
+  readonly events: readonly Event[]
+  readonly latest: readonly Latest[]
+}
+
+export const REJOIN_REASONS = ['lagged', 'epoch', 'gap'] as const
+export type RejoinReason = (typeof REJOIN_REASONS)[number]
+
+/** Deliveries of the project have stopped; the client joins it again. */
+export interface RejoinMessage {
+  readonly type: 'rejoin'
+  readonly project: string
+  readonly reason: RejoinReason
+}
+
+export interface PingMessage {
+  readonly type: 'ping'
+  readonly at: string
+}
+
+export interface ErrorMessage {
+  readonly type: 'error'
+  readonly ref: number | null
+  readonly code: ErrorCode
+  readonly message: string
+  readonly retryable: boolean
+  readonly retryAfterMs?: number
+  readonly details?: Readonly<Record<string, unknown>>
+  readonly requestId: string
+}
+
+export type ServerMessage = WelcomeMessage | JoinedMessage | LeftMessage | DeliverMessage | RejoinMessage | PingMessage | ErrorMessage
+
+/** Largest frame to the server, in bytes (C6). */
+export const MAX_CLIENT_FRAME_BYTES = 64 * 1024
+/** Largest frame to a client, in bytes (C6). */
+export const MAX_SERVER_FRAME_BYTES = 256 * 1024
+/** Deepest nesting of a frame to the server; the frame itself is 1, arrays count (C6). */
+export const MAX_FRAME_DEPTH = 16
+/** Joins that a hello may carry (C5). */
+export const MAX_HELLO_JOINS = 100
+/** Projects that a session may have joined (J1). */
+export const MAX_SESSION_PROJECTS = 100

@@ -1,0 +1,13 @@
+/** The subprotocol that a session is offered under: version 1 of the messages, as JSON in text frames (C1). */
+export const JSON_SUBPROTOCOL = 'tallyroom.v1.json'
+
+/** Where the WebSocket is opened (C1). */
+export const LIVE_PATH = '/v1/live'
+
+/**
+ * What each change of the wire meant. The snapshot of both unions' JSON schema fails when the wire changes; whoever
+ * updates it adds a line here: compatible (a client of yesterday goes on), or a new version.
+ */
+export const WIRE_CHANGES = [
+  { version: 1, change: 'first messages: hello, join, leave, pong; welcome, joined, left, deliver, rejoin, ping, error' },
+] as const
