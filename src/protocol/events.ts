@@ -1,11 +1,13 @@
 // What happens in a project and how it travels (PROTOCOL §6): an *event* has a place in the stream and is never merged
 // or dropped; a *latest value* has a key, and only its newest state matters.
 
-import type { BreakView, JobView, MatchView, ProjectView, SourceView } from './views.js'
+import type { BreakView, JobView, MatchView, MemberView, ProjectView, SourceView } from './views.js'
 
 /** Data of each event type. */
 export interface EventData {
   readonly 'project.changed': { readonly project: ProjectView }
+  /** A role of null: removed. */
+  readonly 'member.changed': { readonly member: MemberView }
   readonly 'source.imported': { readonly source: SourceView }
   readonly 'source.removed': { readonly source: SourceView }
   readonly 'job.queued': { readonly job: JobView }
@@ -33,6 +35,7 @@ export type LatestType = keyof LatestData
 
 export const EVENT_TYPES = [
   'project.changed',
+  'member.changed',
   'source.imported',
   'source.removed',
   'job.queued',

@@ -1,0 +1,117 @@
+import { webcrypto } from 'node:crypto'
+import { errors, jwtVerify, SignJWT } from 'jose'
+import { z } from 'zod'
+import { AppError } from '../errors.js'
+import { parseUserId } from '../ids.js'
+import { ROLES, type Role, type UserRef } from '../protocol/views.js'
+
+/** The dashboard's cookie (HTTP.md "Who"). */
+export const SESSION_COOKIE = 'tallyroom_session'
+
+/** Who somebody proved to be, and what the credential itself grants beside stored memberships. Never from a payload. */
+export interface Principal {
+  readonly user: UserRef
+  /** May create projects and is `admin` in all of them. */
+  readonly admin: boolean
+  /** Roles by project id; `*` is every project. */
+  readonly projects: Readonly<Record<string, Role>>
+  /** Projects whose events may be published. */
+  readonly publish: readonly string[] | '*'
+  /** Unix time in milliseconds after which the credential is void. */
+  readonly expiresAt: number
+  /** Id of the cookie's stored session; null for a token. */
+  readonly credential: string | null
+}
+
+export interface TokenOptions {
+  readonly user: UserRef
+  /** Unix time in milliseconds; kept to the second. */
+  readonly expiresAt: number
+  readonly admin?: boolean
+  readonly projects?: Readonly<Record<string, Role>>
+  readonly publish?: readonly string[] | '*'
+}
+
+export interface TokenAuthorityOptions {
+  /** HS256 key, at least 32 bytes. */
+  readonly secret: Uint8Array
+}
+
+const MIN_SECRET_BYTES = 32
+
+const CLAIMS = z.object({
+  sub: z.string(),
+  exp: z.number(),
+  name: z.string().min(1).max(128).optional(),
+  tallyroom: z
+    .object({
+      admin: z.boolean().optional(),
+      projects: z.record(z.string(), z.enum(ROLES)).optional(),
+      publish: z.union([z.literal('*'), z.array(z.string())]).optional(),
+    })
+    .optional(),
+})
+
+/** Makes and judges the JWTs of this installation (HS256, one secret). */
+export class TokenAuthority {
+  readonly #key: Promise<webcrypto.CryptoKey>
+
+  constructor({ secret }: TokenAuthorityOptions) {
+    if (secret.length < MIN_SECRET_BYTES) throw new Error(`secret has ${secret.length} bytes, must have at least ${MIN_SECRET_BYTES}`)
+    // Imported once: jose would import a raw secret again for each token.
+    this.#key = webcrypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify'])
+  }
+
+  /**
+   * The principal of a token, whose signature, expiry and claims are checked.
+   * @throws AppError `TOKEN_EXPIRED`, or `UNAUTHENTICATED` for everything else that is wrong with it.
+   */
+  async verifyToken(token: string): Promise<Principal> {
+    try {
+      const { payload } = await jwtVerify(token, await this.#key, { algorithms: ['HS256'], requiredClaims: ['sub', 'exp'] })
+      const claims = CLAIMS.safeParse(payload)
+      const id = claims.success ? parseUserId(claims.data.sub) : null
+      if (!claims.success || id === null) throw new AppError('UNAUTHENTICATED', { message: 'the token has claims that cannot be read' })
+      const { exp, name, tallyroom } = claims.data
+      return {
+        user: { id, name: name ?? id },
+        admin: tallyroom?.admin ?? false,
+        projects: tallyroom?.projects ?? {},
+        publish: tallyroom?.publish ?? [],
+        expiresAt: exp * 1000,
+        credential: null,
+      }
+    } catch (error) {
+      if (error instanceof AppError) throw error
+      if (error instanceof errors.JWTExpired) throw new AppError('TOKEN_EXPIRED')
+      if (error instanceof errors.JOSEError) throw new AppError('UNAUTHENTICATED', { message: 'the token is not valid' })
+      throw error
+    }
+  }
+
+  /** A signed token for the user, with the grants that it carries by itself. */
+  async issueToken({ user, expiresAt, admin, projects, publish }: TokenOptions): Promise<string> {
+    const grants = { ...(admin && { admin }), ...(projects && { projects }), ...(publish && { publish }) }
+    const claims = { name: user.name, ...(Object.keys(grants).length > 0 && { tallyroom: grants }) }
+    return new SignJWT(claims)
+      .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+      .setSubject(user.id)
+      .setIssuedAt()
+      .setExpirationTime(Math.floor(expiresAt / 1000))
+      .sign(await this.#key)
+  }
+}
+
+/** The token of an `Authorization: Bearer` header, or null when the header is absent or of another scheme. */
+export function bearerToken(authorization: string | undefined): string | null {
+  return /^Bearer +([A-Za-z0-9._~+/=-]+)$/i.exec(authorization ?? '')?.[1] ?? null
+}
+
+/** The value of {@link SESSION_COOKIE} in a `Cookie` header, or null. */
+export function sessionCookie(cookie: string | undefined): string | null {
+  for (const pair of (cookie ?? '').split(';')) {
+    const at = pair.indexOf('=')
+    if (at > 0 && pair.slice(0, at).trim() === SESSION_COOKIE) return pair.slice(at + 1).trim()
+  }
+  return null
+}
