@@ -51,7 +51,11 @@ export async function openOwnDatabase(dataDir: string): Promise<OpenedDatabase> 
  * by `tallyroom migrate`.
  * @throws AppError `DB_BUSY` when it cannot be reached, `CONFLICT` when another process holds it.
  */
-export async function openServerDatabase(url: string, use: 'sole' | 'shared', options: { readonly poolSize: number; readonly applicationName: string }): Promise<OpenedDatabase> {
+export async function openServerDatabase(
+  url: string,
+  use: 'sole' | 'shared',
+  options: { readonly poolSize: number; readonly applicationName: string },
+): Promise<OpenedDatabase> {
   const { db, close } = await openDatabase({ address: { url }, ...options })
   if (use === 'shared') return { db, isEmbedded: false, close }
   try {
