@@ -43,12 +43,6 @@ export async function findProjectBySetting(db: Db, name: string, value: string):
   return row && projectView(row)
 }
 
-/** The newest project whose settings say `value` under `key`, or null: how a command finds the project it made. */
-export async function findProjectBySetting(db: Db, key: string, value: string): Promise<ProjectView | null> {
-  const row = await db.project.findFirst({ where: { settings: { path: [key], equals: value } }, orderBy: { id: 'desc' } })
-  return row && projectView(row)
-}
-
 /** Makes a project whose admin is its maker. */
 export async function createProject(
   db: Db,
