@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { AppError } from '../errors.js'
+import { AppError, UsageError } from '../errors.js'
 import type { Db, Tx } from './client.js'
 
 const MIGRATIONS_DIR = fileURLToPath(new URL('../../prisma/migrations/', import.meta.url))
@@ -34,6 +34,21 @@ export async function migrate(db: Db, directory: string = MIGRATIONS_DIR): Promi
   }
   await refuseUnknown(db, migrations)
   return applied
+}
+
+/**
+ * Proves that the database is as new as this program, without changing it: processes of a fleet never migrate.
+ * @throws UsageError that names the command which does.
+ */
+export async function requireMigrated(db: Db, directory: string = MIGRATIONS_DIR): Promise<void> {
+  const [book] = await db.$queryRaw<{ exists: boolean }[]>`select to_regclass('_prisma_migrations') is not null as exists`
+  const rows = book?.exists
+    ? await db.$queryRaw<{ name: string }[]>`
+        select migration_name as name from "_prisma_migrations" where finished_at is not null and rolled_back_at is null`
+    : []
+  const applied = new Set(rows.map((row) => row.name))
+  const missing = (await readMigrations(directory)).find((migration) => !applied.has(migration.name))
+  if (missing) throw new UsageError(`the database lacks migration ${missing.name}: run \`tallyroom migrate\` first`)
 }
 
 async function readMigrations(directory: string): Promise<Migration[]> {
