@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Db } from '../db/client.js'
 import { createJob } from '../db/jobs.js'
 import { putMember } from '../db/members.js'
-import { createProject } from '../db/projects.js'
+import { createProject, hasProjects } from '../db/projects.js'
 import type { ProjectId, UserId } from '../ids.js'
 import { importStatement } from '../jobs/import.js'
 import type { JobView, UserRef } from '../protocol/views.js'
@@ -15,6 +15,12 @@ export const ANA: UserRef = { id: 'ana', name: 'Ana' }
 export const BEN: UserRef = { id: 'ben', name: 'Ben' }
 
 const SAMPLE = { seed: 1, rows: 20_000 }
+
+/** `auto`: on an embedded database in which nothing was ever made. */
+export async function needsDemo(db: Db, isEmbedded: boolean, demo: 'auto' | 'on' | 'off'): Promise<boolean> {
+  if (demo !== 'auto') return demo === 'on'
+  return isEmbedded && !(await hasProjects(db))
+}
 
 /** Writes two files, imports them and queues a job, all by the ways that a user goes. */
 export async function createDemo(db: Db, dataDir: string, say: (line: string) => void): Promise<JobView> {

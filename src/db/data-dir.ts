@@ -16,7 +16,17 @@ export function lockDataDir(dataDir: string): DataDirLock {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
     for (;;) {
       const holder = tryLock(path)
-      if (holder === null) return { release: () => rmSync(path, { force: true }) }
+      if (holder === null) {
+        const release = () => rmSync(path, { force: true })
+        // However the process ends in order, its lock goes with it; kill -9 is for the next one to notice.
+        process.once('exit', release)
+        return {
+          release() {
+            process.off('exit', release)
+            release()
+          },
+        }
+      }
       if (isAlive(holder))
         throw new UsageError(
           `${dataDir} is in use by another tallyroom (pid ${holder.pid}): stop it first, or set DATA_DIR to another folder`,

@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdir, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Worker } from 'node:worker_threads'
@@ -21,12 +22,14 @@ export async function openEmbedded(dataDir: string): Promise<EmbeddedDatabase> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   // Not below dataDir: a socket's path is limited to 107 bytes. Only the owner may enter the folder.
   const socketDir = await mkdtemp(join(tmpdir(), 'tallyroom-'))
+  const removeSocket = () => rmSync(socketDir, { recursive: true, force: true })
+  process.once('exit', removeSocket)
   const thread = startThread(import.meta.url, './embedded-thread', { workerData: { dataDir, socketDir } })
   try {
     await nextMessage(thread)
   } catch (cause) {
     await thread.terminate()
-    await rm(socketDir, { recursive: true, force: true })
+    removeSocket()
     throw new AppError('DB_BUSY', { message: `the embedded Postgres in ${dataDir} does not start: ${(cause as Error).message}`, cause })
   }
   return {
@@ -35,7 +38,8 @@ export async function openEmbedded(dataDir: string): Promise<EmbeddedDatabase> {
       const closed = new Promise((resolve) => thread.once('exit', resolve))
       thread.postMessage('close')
       await closed
-      await rm(socketDir, { recursive: true, force: true })
+      process.off('exit', removeSocket)
+      removeSocket()
     },
   }
 }

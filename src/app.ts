@@ -1,0 +1,218 @@
+import { randomUUID } from 'node:crypto'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import type { Bus } from './bus/bus.js'
+import { MemoryBus } from './bus/memory-bus.js'
+import { OutboxPublisher } from './bus/outbox.js'
+import { RedisBus } from './bus/redis-bus.js'
+import type { Config } from './config.js'
+import type { Db } from './db/client.js'
+import { deleteExpiredCredentials, findSession } from './db/credentials.js'
+import { releaseAllLeases } from './db/job-chunks.js'
+import { roleIn } from './db/members.js'
+import { requireMigrated } from './db/migrate.js'
+import { openOwnDatabase, openServerDatabase } from './db/open.js'
+import { findPendingProjects, markOutboxPublished, readPendingOutbox, sweepOutbox } from './db/outbox.js'
+import { readSnapshot } from './db/snapshot.js'
+import { sweepAbandonedSources } from './db/sources.js'
+import { UsageError } from './errors.js'
+import { createHttpServer } from './http/server.js'
+import type { ProjectId } from './ids.js'
+import { ProgressPublisher } from './jobs/progress.js'
+import { JobWorker } from './jobs/worker.js'
+import type { Log } from './log.js'
+import { jobKey, latestBody } from './protocol/events.js'
+import type { JobView } from './protocol/views.js'
+import { loadSecret } from './secret.js'
+import { TokenAuthority } from './sessions/auth.js'
+import { LiveServer } from './sessions/live-server.js'
+import { allowedOrigins } from './sessions/origins.js'
+import { createWsTransport } from './transport/ws.js'
+
+/** One running process of Tallyroom. */
+export interface App {
+  readonly db: Db
+  readonly isEmbedded: boolean
+  readonly secret: Uint8Array
+  /** Where people reach it, without a slash at the end; null for `ROLE=work`. */
+  readonly address: string | null
+  /** There is a new job. */
+  wakeJobs(): void
+  /** Takes nothing new, ends sessions and jobs, closes everything. */
+  stop(): Promise<void>
+}
+
+const HOUSEKEEPING_MS = 10 * 60 * 1000
+/** Connections beside those of the workers' slots. */
+const API_POOL_SIZE = 10
+const DASHBOARD_DIR = fileURLToPath(new URL('../dist/dashboard/', import.meta.url))
+
+/**
+ * Builds and starts everything that `config` asks for, from the bottom up; the only place that names implementations.
+ * `onJob` hears of each job that this process works on.
+ * @throws UsageError, AppError when something cannot start; what had started is stopped again.
+ */
+export async function startApp(config: Config, log: Log, onJob: (job: JobView) => void = () => undefined): Promise<App> {
+  const stops: (() => Promise<void> | void)[] = []
+  const stop = async () => {
+    for (const step of stops.splice(0).reverse()) await step()
+  }
+  try {
+    const secret = loadSecret(config)
+    const slots = config.DATABASE_URL === undefined ? 1 : Math.max(1, availableParallelism() - 1)
+
+    const database = await openDatabase(config, slots)
+    stops.push(() => database.close())
+    const { db, isEmbedded } = database
+    if (config.REDIS_URL !== undefined) await requireMigrated(db)
+    if (isEmbedded) await releaseAllLeases(db)
+    await sweepAbandonedSources(db, isEmbedded ? 'all' : 'stale')
+
+    const bus: Bus =
+      config.REDIS_URL === undefined
+        ? new MemoryBus({ maxEvents: config.STREAM_MAX_EVENTS })
+        : new RedisBus({ url: config.REDIS_URL, streamMaxEvents: config.STREAM_MAX_EVENTS, streamMaxAgeMs: config.STREAM_MAX_AGE_MS, log })
+    await bus.start()
+    stops.push(() => bus.stop())
+
+    const outbox = new OutboxPublisher({
+      bus,
+      log,
+      pendingProjects: (limit) => findPendingProjects(db, limit),
+      readPending: (project, limit) => readPendingOutbox(db, project, limit),
+      markPublished: (project, no) => markOutboxPublished(db, project, no),
+    })
+    outbox.start()
+    stops.push(() => outbox.stop())
+
+    const housekeeping = setInterval(
+      () => void sweep(db).catch((error) => log.warn({ err: error }, 'housekeeping failed')),
+      HOUSEKEEPING_MS,
+    )
+    stops.push(() => clearInterval(housekeeping))
+
+    const worker = config.ROLE === 'serve' ? null : startWorker({ config, db, slots, bus, outbox, log, onJob, stops })
+    const wakeJobs = () => worker?.wake()
+    if (config.ROLE === 'work') return { db, isEmbedded, secret, address: null, wakeJobs, stop }
+
+    const tokens = new TokenAuthority({ secret })
+    const cookie = async (value: string) => findSession(db, value, Date.now())
+    const http = await createHttpServer({
+      db,
+      tokens,
+      secret,
+      log,
+      publicUrl: config.PUBLIC_URL ?? null,
+      dashboardDir: DASHBOARD_DIR,
+      wakeJobs,
+      wakeOutbox: (project) => outbox.wake(project),
+      closeSessions: (credential) => live.closeCredential(credential),
+    })
+    const transport = createWsTransport({ server: http.server })
+    const origins = new Set<string>()
+    const live = new LiveServer({
+      bus,
+      transport,
+      log,
+      node: randomUUID().slice(0, 8),
+      tokens,
+      cookie,
+      membership: (principal, project) => roleIn(db, principal, project),
+      snapshot: (project) => readSnapshot(db, project),
+      isOriginAllowed: (origin) => origins.has(origin),
+      maxSessionsPerUser: config.MAX_SESSIONS_PER_USER,
+    })
+    live.start()
+    stops.push(() => live.stop())
+    const port = await listen(http, config)
+    stops.push(() => http.close())
+    // Nobody connects before the port is open, and only then it is known.
+    for (const origin of allowedOrigins({ host: config.HOST, port, publicUrl: config.PUBLIC_URL, allowed: config.ALLOWED_ORIGINS }))
+      origins.add(origin)
+    const address = config.PUBLIC_URL?.replace(/\/$/, '') ?? `http://${hostName(config.HOST)}:${port}`
+    return { db, isEmbedded, secret, address, wakeJobs, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+function openDatabase(config: Config, slots: number): ReturnType<typeof openOwnDatabase> {
+  if (config.DATABASE_URL === undefined) return openOwnDatabase(config.DATA_DIR)
+  return openServerDatabase(config.DATABASE_URL, config.REDIS_URL === undefined ? 'sole' : 'shared', {
+    poolSize: (config.ROLE === 'work' ? 2 : API_POOL_SIZE) + (config.ROLE === 'serve' ? 0 : slots),
+    applicationName: `tallyroom ${config.ROLE}`,
+  })
+}
+
+function startWorker(parts: {
+  readonly config: Config
+  readonly db: Db
+  readonly slots: number
+  readonly bus: Bus
+  readonly outbox: OutboxPublisher
+  readonly log: Log
+  readonly onJob: (job: JobView) => void
+  readonly stops: (() => Promise<void> | void)[]
+}): JobWorker {
+  const { config, db, slots, bus, outbox, log, onJob, stops } = parts
+  const progress = new ProgressPublisher((job) => {
+    const item = {
+      kind: 'latest',
+      type: 'job.progress',
+      key: jobKey(job.id),
+      version: job.version,
+      body: latestBody('job.progress', { job }),
+    } as const
+    bus.publish(job.project as ProjectId, [item]).catch((error) => log.warn({ err: error, job: job.id }, 'progress is not published'))
+  })
+  stops.push(() => progress.stop())
+  const worker = new JobWorker({
+    db,
+    owner: `${config.ROLE}-${randomUUID()}`,
+    slots,
+    maxRunningJobs: config.MAX_RUNNING_JOBS,
+    // Alone, nobody else queues jobs, and the database has better things to do.
+    pollMs: config.REDIS_URL === undefined ? 1_000 : 250,
+    onJob(job) {
+      progress.update(job)
+      onJob(job)
+    },
+    wakeOutbox: (project) => outbox.wake(project),
+    log,
+  })
+  worker.start()
+  stops.push(() => worker.stop())
+  return worker
+}
+
+async function sweep(db: Db): Promise<void> {
+  await sweepOutbox(db)
+  await sweepAbandonedSources(db, 'stale')
+  await deleteExpiredCredentials(db)
+}
+
+/** @throws UsageError when the port is taken or may not be used. */
+async function listen(
+  http: { listen(options: { port: number; host: string }): Promise<unknown>; readonly server: { address(): unknown } },
+  config: Config,
+): Promise<number> {
+  try {
+    await http.listen({ port: config.PORT, host: config.HOST })
+  } catch (error) {
+    throw new UsageError(`cannot listen on ${config.HOST}:${config.PORT}: ${reasonOf(error)}; set PORT to another one`)
+  }
+  const address = http.server.address()
+  return typeof address === 'object' && address !== null && 'port' in address ? Number(address.port) : config.PORT
+}
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : ''
+  return code === 'EADDRINUSE' ? 'another process has the port' : error instanceof Error ? error.message : String(error)
+}
+
+/** How people write the address of this machine. */
+function hostName(host: string): string {
+  if (['127.0.0.1', '0.0.0.0', '::', '::1'].includes(host)) return 'localhost'
+  return host.includes(':') ? `[${host}]` : host
+}

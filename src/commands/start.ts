@@ -1,0 +1,95 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type App, startApp } from '../app.js'
+import { type Config, loadConfig } from '../config.js'
+import { createLog } from '../log.js'
+import type { JobView } from '../protocol/views.js'
+import { ANA, BEN, createDemo, needsDemo } from './demo.js'
+import { ADDRESS_FILE, signInLink } from './link.js'
+import { count, ProgressBar } from './progress-bar.js'
+
+/** Ends at once when it takes longer than this to end in order. */
+const STOP_WITHIN_MS = 1_800
+
+/** What ROLE says: everything by default. */
+export function run(): Promise<number> {
+  return runServer(process.env)
+}
+
+/** Starts, says where it is, runs until SIGINT or SIGTERM. @throws UsageError, AppError when it cannot start. */
+export async function runServer(environment: Readonly<Record<string, string | undefined>>): Promise<number> {
+  const config = loadConfig(environment, 'server')
+  const asked = stopSignal()
+  const screen = new Screen()
+  const app = await Promise.race([startApp(config, createLog(config.LOG_LEVEL), (job) => screen.job(job)), asked])
+  // Asked to end before anything runs: there is nothing to end in order, and locks go with the process.
+  if (app === undefined) process.exit(0)
+  try {
+    await Promise.race([asked, open(app, config, screen).then(() => asked)])
+  } finally {
+    screen.end()
+    // Whatever hangs: Ctrl-C means now. The embedded database survives being cut off, as it survives a crash.
+    setTimeout(() => process.exit(0), STOP_WITHIN_MS).unref()
+    await app.stop()
+  }
+  return 0
+}
+
+/** Tells people where to go; makes the sample where it belongs. */
+async function open(app: App, config: Config, screen: Screen): Promise<void> {
+  await greet(app, config)
+  if (!(await needsDemo(app.db, app.isEmbedded, config.DEMO))) return
+  screen.follow((await createDemo(app.db, config.DATA_DIR, say)).id)
+  app.wakeJobs()
+}
+
+async function greet({ address, secret, isEmbedded }: App, config: Config): Promise<void> {
+  if (address === null) return say('working on jobs · Ctrl-C ends')
+  if (isEmbedded) writeFileSync(join(config.DATA_DIR, ADDRESS_FILE), address)
+  say(`Tallyroom is open at ${address} · Ctrl-C ends`)
+  if (!isEmbedded) return
+  say('two people, open both side by side:')
+  for (const user of [ANA, BEN]) say(`  ${user.name.padEnd(3)}  ${await signInLink(secret, address, user)}`)
+}
+
+function say(line: string): void {
+  console.log(line)
+}
+
+/** The sample's job on the terminal; other jobs pass unseen. */
+class Screen {
+  readonly #bar = new ProgressBar(process.stdout)
+  #job: string | null = null
+
+  follow(job: string): void {
+    this.#job = job
+  }
+
+  job(job: JobView): void {
+    if (job.id !== this.#job) return
+    this.#bar.show(job)
+    if (job.state === 'running') return
+    this.end()
+    say(
+      job.state === 'completed'
+        ? `the sample is reconciled: ${count(job.matched)} matched, ${count(job.suggested)} suggested to you, ${count(job.breaks)} breaks`
+        : `the sample's job ${job.state}: ${job.error?.message ?? ''}`,
+    )
+  }
+
+  end(): void {
+    if (this.#job !== null) this.#bar.end()
+    this.#job = null
+  }
+}
+
+/** Resolves at the first SIGINT or SIGTERM; the second one ends the process at once. */
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = () => {
+      process.once('SIGINT', () => process.exit(0)).once('SIGTERM', () => process.exit(0))
+      resolve()
+    }
+    process.once('SIGINT', stop).once('SIGTERM', stop)
+  })
+}
