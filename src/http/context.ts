@@ -1,0 +1,32 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { Db } from '../db/client.js'
+import type { ProjectId } from '../ids.js'
+import type { TokenAuthority } from '../sessions/auth.js'
+import type { ZodTypes } from './validation.js'
+
+/** What the routes work with; made once, in the composition root. */
+export interface HttpContext {
+  readonly db: Db
+  /** Judges Bearer tokens. */
+  readonly tokens: TokenAuthority
+  /** Signs sign-in codes, as `tallyroom link` does. */
+  readonly secret: Uint8Array
+  /** Pages that may write with the dashboard's cookie. */
+  readonly isOriginAllowed: (origin: string) => boolean
+  /** Address that people use, `http(s)://host[:port]`; asked at each request, because port 0 is known only after listening. */
+  readonly publicUrl: () => string
+  /** Most bytes of an uploaded file. */
+  readonly maxUploadBytes: number
+  /** A job was queued or cancelled. */
+  readonly wakeJobs: () => void
+  /** News of the project was committed. */
+  readonly wakeOutbox: (project: ProjectId) => void
+  /** Somebody signed out: ends the live sessions of that cookie. */
+  readonly closeSessions: (credential: string) => void
+  /** The project is gone with its outbox: nobody else tells its live sessions. */
+  readonly projectDeleted: (project: ProjectId) => void
+}
+
+/** The server as route files see it. */
+export type HttpApp = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypes>
