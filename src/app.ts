@@ -7,7 +7,7 @@ import { OutboxPublisher } from './bus/outbox.js'
 import { RedisBus } from './bus/redis-bus.js'
 import type { Config } from './config.js'
 import type { Db } from './db/client.js'
-import { deleteExpiredCredentials, findSession } from './db/credentials.js'
+import { findSession } from './db/credentials.js'
 import { releaseAllLeases } from './db/job-chunks.js'
 import { roleIn } from './db/members.js'
 import { requireMigrated } from './db/migrate.js'
@@ -189,7 +189,6 @@ function startWorker(parts: {
 async function sweep(db: Db): Promise<void> {
   await sweepOutbox(db)
   await sweepAbandonedSources(db, 'stale')
-  await deleteExpiredCredentials(db)
 }
 
 /** @throws UsageError when the port is taken or may not be used. */

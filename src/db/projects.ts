@@ -37,6 +37,10 @@ export async function getProject(db: Db | Tx, project: ProjectId): Promise<Proje
   return row && projectView(row)
 }
 
+export async function hasProjects(db: Db): Promise<boolean> {
+  return (await db.project.findFirst({ select: { id: true } })) !== null
+}
+
 /** The newest project whose settings hold this text under this name. */
 export async function findProjectBySetting(db: Db, name: string, value: string): Promise<ProjectView | null> {
   const row = await db.project.findFirst({ where: { settings: { path: [name], equals: value } }, orderBy: { id: 'desc' } })
