@@ -1,5 +1,26 @@
 import type { ProjectId } from '../ids.js'
 
+/** Items of one publish, and of one bus message at most. */
+export const MAX_ITEMS = 1_000
+/** Bodies of one publish together, in bytes: a request of 1 MiB (P1) with actors and traces added. */
+export const MAX_BATCH_BYTES = 2 * 1024 * 1024
+/** Body of an event, in bytes: 32 KiB of data (P1), and 1 KiB for actor and trace. */
+export const MAX_EVENT_BODY_BYTES = 33 * 1024
+/** Body of a latest value, in bytes: 8 KiB of data (D4) and `{"data":}`. */
+export const MAX_LATEST_BODY_BYTES = 8 * 1024 + 9
+/** Live keys of a project (D4). */
+export const MAX_LIVE_KEYS = 1_000
+/** Ids and keys, in bytes (an id has at most 128 characters). */
+export const MAX_NAME_BYTES = 512
+/** Bytes of a type's name. */
+export const MAX_TYPE_BYTES = 128
+/** An id is remembered for at least this long (P3): its bucket and the one before are asked. */
+export const ID_BUCKET_MS = 600_000
+/** Ids remembered per project and bucket (B7). */
+export const MAX_BUCKET_IDS = 200_000
+/** How long a tombstone stands before it may be forgotten (D4). */
+export const TOMBSTONE_MS = 600_000
+
 /**
  * Something to publish. `body` is a JSON object text that is encoded once in its life and spliced into frames as it is:
  * of an event `{"actor":…,"data":…}` (`"trace"` too when there is one), of a latest value `{"data":…}` (`{"data":null}` is a tombstone).
@@ -7,7 +28,10 @@ import type { ProjectId } from '../ids.js'
 export type BusItem =
   /** An event. With `id`: at most once in ten minutes under it; without: the bus makes a UUIDv7. */
   | { readonly kind: 'event'; readonly type: string; readonly id?: string; readonly body: string }
-  /** An event from the outbox: taken only as number `no` directly after the last one taken (B4). */
+  /**
+   * An event from the outbox: taken only as number `no` directly after the last one taken, or as the first of an epoch (B4).
+   * Latest values that follow it in the same call belong to it: they are refused when it was not taken.
+   */
   | { readonly kind: 'outbox'; readonly no: bigint; readonly type: string; readonly id: string; readonly body: string }
   /** The newest state of a key. Without `version`: stored + 1; an older one is refused. */
   | { readonly kind: 'latest'; readonly type: string; readonly key: string; readonly version?: number; readonly body: string }
@@ -58,7 +82,24 @@ export interface BusHead {
   readonly n: number
 }
 
-export interface BusSubscription {
+export interface BusState {
+  readonly head: BusHead
+  /** Live latest values; tombstones are left out. */
+  readonly latest: readonly BusLatest[]
+}
+
+export interface BusListener {
+  /** The next message of the project: its events follow the last ones without a hole. Must not throw. */
+  onMessage(message: BusMessage): void
+  /**
+   * What was missed cannot be read any more (`gap`), or the history is another one now (`epoch`). Messages go on after `state`.
+   * Must not throw.
+   */
+  onLost(reason: 'gap' | 'epoch', state: BusState): void
+}
+
+/** What was there when the subscription began: the first message continues it. */
+export interface BusSubscription extends BusState {
   /** After it resolves no message arrives any more. */
   close(): Promise<void>
 }
@@ -79,14 +120,14 @@ export interface Bus {
   publish(project: ProjectId, items: readonly BusItem[]): Promise<BusReply>
 
   /**
-   * Calls `onMessage` for each message of the project, in order of `n`. What is published after the promise resolves arrives.
-   * Called once per project and process (the hub keeps the count of sessions).
+   * Calls the listener for each message of the project after the state that it resolves with, in order of `n`. What is published
+   * after the promise resolves arrives. Called once per project and process (the hub keeps the count of sessions).
    */
-  subscribe(project: ProjectId, onMessage: (message: BusMessage) => void): Promise<BusSubscription>
+  subscribe(project: ProjectId, listener: BusListener): Promise<BusSubscription>
 
   /** Position of the last event; makes an epoch where there is none. */
   head(project: ProjectId): Promise<BusHead>
 
   /** Live latest values with the head they belong to, in one step; tombstones are left out. */
-  latest(project: ProjectId): Promise<{ readonly head: BusHead; readonly values: readonly BusLatest[] }>
+  latest(project: ProjectId): Promise<BusState>
 }

@@ -32,12 +32,23 @@ export interface TokenOptions {
   readonly publish?: readonly string[] | '*'
 }
 
+export interface SignInCode {
+  readonly id: string
+  readonly user: UserRef
+  /** Unix time in milliseconds. */
+  readonly expiresAt: number
+}
+
 export interface TokenAuthorityOptions {
   /** HS256 key, at least 32 bytes. */
   readonly secret: Uint8Array
 }
 
 const MIN_SECRET_BYTES = 32
+/** Audience of sign-in codes: signed by the same key, but good for one purpose only. */
+const SIGN_IN_AUDIENCE = 'tallyroom:sign-in'
+
+const CODE_CLAIMS = z.object({ sub: z.string(), exp: z.number(), jti: z.string(), name: z.string() })
 
 const CLAIMS = z.object({
   sub: z.string(),
@@ -70,7 +81,7 @@ export class TokenAuthority {
     try {
       const { payload } = await jwtVerify(token, await this.#key, { algorithms: ['HS256'], requiredClaims: ['sub', 'exp'] })
       const claims = CLAIMS.safeParse(payload)
-      const id = claims.success ? parseUserId(claims.data.sub) : null
+      const id = claims.success && payload.aud !== SIGN_IN_AUDIENCE ? parseUserId(claims.data.sub) : null
       if (!claims.success || id === null) throw new AppError('UNAUTHENTICATED', { message: 'the token has claims that cannot be read' })
       const { exp, name, tallyroom } = claims.data
       return {
@@ -99,6 +110,31 @@ export class TokenAuthority {
       .setIssuedAt()
       .setExpirationTime(Math.floor(expiresAt / 1000))
       .sign(await this.#key)
+  }
+
+  /** A code for a sign-in link; who redeems it is signed in as the user, once (`id` is what the database remembers). */
+  async issueSignInCode({ id, user, expiresAt }: SignInCode): Promise<string> {
+    return new SignJWT({ name: user.name })
+      .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+      .setSubject(user.id)
+      .setJti(id)
+      .setAudience(SIGN_IN_AUDIENCE)
+      .setExpirationTime(Math.floor(expiresAt / 1000))
+      .sign(await this.#key)
+  }
+
+  /**
+   * What a sign-in code says; whether it was used already is the database's business.
+   * @throws AppError `UNAUTHENTICATED` when it is not a code of ours, or too old.
+   */
+  async verifySignInCode(code: string): Promise<SignInCode> {
+    try {
+      const { payload } = await jwtVerify(code, await this.#key, { algorithms: ['HS256'], audience: SIGN_IN_AUDIENCE })
+      const { sub, exp, jti, name } = CODE_CLAIMS.parse(payload)
+      return { id: jti, user: { id: sub, name }, expiresAt: exp * 1000 }
+    } catch (error) {
+      throw new AppError('UNAUTHENTICATED', { message: 'this sign-in link is not valid any more: ask for a new one', cause: error })
+    }
   }
 }
 

@@ -1,0 +1,188 @@
+import { AppError } from '../errors.js'
+import { newId, type ProjectId } from '../ids.js'
+import { TOMBSTONE_BODY } from '../protocol/events.js'
+import {
+  type Bus,
+  type BusEvent,
+  type BusHead,
+  type BusItem,
+  type BusLatest,
+  type BusListener,
+  type BusMessage,
+  type BusReply,
+  type BusResult,
+  type BusState,
+  type BusSubscription,
+  ID_BUCKET_MS,
+  MAX_BUCKET_IDS,
+  MAX_LIVE_KEYS,
+  TOMBSTONE_MS,
+} from './bus.js'
+import { newEpoch } from './epoch.js'
+import { assertItems, invalidItem } from './items.js'
+
+/** What publish.lua keeps in Redis, without the stream: nothing is ever missed inside one process. */
+interface ProjectNews {
+  readonly epoch: string
+  seq: number
+  id: string
+  n: number
+  /** Number of the last outbox item taken; null before the first. */
+  outboxNo: bigint | null
+  readonly latest: Map<string, BusLatest & { readonly storedAt: number }>
+  readonly ids: { bucket: number; current: Map<string, number>; previous: Map<string, number> }
+  readonly listeners: Set<BusListener>
+}
+
+/** The bus of a single process. Its epochs end with it. */
+export class MemoryBus implements Bus {
+  readonly durable = false
+  readonly #projects = new Map<ProjectId, ProjectNews>()
+  readonly #undelivered: { readonly news: ProjectNews; readonly message: BusMessage }[] = []
+  readonly #now: () => number
+  #isDelivering = false
+
+  /** `now`: Unix time in milliseconds. */
+  constructor(now: () => number = Date.now) {
+    this.#now = now
+  }
+
+  async start(): Promise<void> {}
+
+  async stop(): Promise<void> {
+    for (const news of this.#projects.values()) news.listeners.clear()
+  }
+
+  async publish(project: ProjectId, items: readonly BusItem[]): Promise<BusReply> {
+    assertItems(items)
+    const news = this.#newsOf(project)
+    const now = this.#now()
+    turnBuckets(news, now)
+    const remembered = items.filter((item) => item.kind === 'event' && item.id !== undefined).length
+    if (remembered > 0 && news.ids.current.size + remembered > MAX_BUCKET_IDS) {
+      throw new AppError('RATE_LIMITED', { message: `at most ${MAX_BUCKET_IDS} ids in ten minutes` })
+    }
+    makeRoom(news, items, now)
+    const events: BusEvent[] = []
+    const latest: BusLatest[] = []
+    const at = new Date(now).toISOString()
+    let outboxTaken = true
+    const results = items.map((item): BusResult => {
+      if (item.kind === 'latest') {
+        const stored = news.latest.get(item.key)?.version ?? 0
+        const version = item.version ?? stored + 1
+        if (version <= stored || !outboxTaken) return { kind: 'refused', key: item.key, version: stored }
+        const value = { key: item.key, version, type: item.type, at, body: item.body }
+        news.latest.set(item.key, { ...value, storedAt: now })
+        latest.push(value)
+        return { kind: 'versioned', key: item.key, version }
+      }
+      if (item.kind === 'outbox') {
+        outboxTaken = news.outboxNo === null || item.no === news.outboxNo + 1n
+        if (!outboxTaken) return { kind: 'out-of-turn', no: news.outboxNo ?? 0n }
+        news.outboxNo = item.no
+      } else {
+        outboxTaken = true
+        const known = item.id === undefined ? undefined : (news.ids.current.get(item.id) ?? news.ids.previous.get(item.id))
+        if (item.id !== undefined && known !== undefined) return { kind: 'duplicate', id: item.id, seq: known }
+      }
+      const id = item.id ?? newId()
+      const seq = ++news.seq
+      news.id = id
+      if (item.kind === 'event' && item.id !== undefined) news.ids.current.set(id, seq)
+      events.push({ seq, id, type: item.type, at, body: item.body })
+      return { kind: 'sequenced', id, seq }
+    })
+    if (events.length + latest.length > 0) {
+      news.n++
+      this.#deliver(news, { project, epoch: news.epoch, n: news.n, events, latest })
+    }
+    return { epoch: news.epoch, results }
+  }
+
+  async subscribe(project: ProjectId, listener: BusListener): Promise<BusSubscription> {
+    const news = this.#newsOf(project)
+    // A publish that is being delivered is part of the state already.
+    const state = stateOf(news)
+    const own: BusListener = {
+      onMessage: (message) => {
+        if (message.n > state.head.n) listener.onMessage(message)
+      },
+      onLost: () => undefined,
+    }
+    news.listeners.add(own)
+    return {
+      ...state,
+      close: async () => {
+        news.listeners.delete(own)
+      },
+    }
+  }
+
+  async head(project: ProjectId): Promise<BusHead> {
+    return headOf(this.#newsOf(project))
+  }
+
+  async latest(project: ProjectId): Promise<BusState> {
+    return stateOf(this.#newsOf(project))
+  }
+
+  #newsOf(project: ProjectId): ProjectNews {
+    let news = this.#projects.get(project)
+    if (!news) {
+      const ids = { bucket: 0, current: new Map(), previous: new Map() }
+      news = { epoch: newEpoch(), seq: 0, id: '', n: 0, outboxNo: null, latest: new Map(), ids, listeners: new Set() }
+      this.#projects.set(project, news)
+    }
+    return news
+  }
+
+  /** A listener that publishes must not overtake the message it is hearing. */
+  #deliver(news: ProjectNews, message: BusMessage): void {
+    this.#undelivered.push({ news, message })
+    if (this.#isDelivering) return
+    this.#isDelivering = true
+    try {
+      for (let next = this.#undelivered.shift(); next; next = this.#undelivered.shift()) {
+        for (const listener of next.news.listeners) listener.onMessage(next.message)
+      }
+    } finally {
+      this.#isDelivering = false
+    }
+  }
+}
+
+function headOf({ epoch, seq, id, n }: ProjectNews): BusHead {
+  return { epoch, seq, id, n }
+}
+
+function stateOf(news: ProjectNews): BusState {
+  const latest = [...news.latest.values()].filter((value) => value.body !== TOMBSTONE_BODY)
+  return { head: headOf(news), latest: latest.map(({ key, version, type, at, body }) => ({ key, version, type, at, body })) }
+}
+
+function turnBuckets({ ids }: ProjectNews, now: number): void {
+  const bucket = Math.floor(now / ID_BUCKET_MS)
+  if (bucket === ids.bucket) return
+  ids.previous = bucket === ids.bucket + 1 ? ids.current : new Map()
+  ids.current = new Map()
+  ids.bucket = bucket
+}
+
+/** Refuses the batch when its new keys are too many; tombstones that have stood long enough make room first. */
+function makeRoom(news: ProjectNews, items: readonly BusItem[], now: number): void {
+  const isLive = (key: string) => (news.latest.get(key)?.body ?? TOMBSTONE_BODY) !== TOMBSTONE_BODY
+  const fresh = new Map<string, number>()
+  for (const [index, item] of items.entries()) {
+    if (item.kind === 'latest' && item.body !== TOMBSTONE_BODY && !isLive(item.key) && !fresh.has(item.key)) fresh.set(item.key, index)
+  }
+  if (fresh.size === 0 || news.latest.size + fresh.size <= MAX_LIVE_KEYS) return
+  let live = 0
+  for (const value of news.latest.values()) {
+    if (value.body !== TOMBSTONE_BODY) live++
+    else if (value.storedAt < now - TOMBSTONE_MS) news.latest.delete(value.key)
+  }
+  for (const index of fresh.values()) {
+    if (++live > MAX_LIVE_KEYS) throw invalidItem(index, `a project has at most ${MAX_LIVE_KEYS} live keys`)
+  }
+}

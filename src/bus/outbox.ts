@@ -1,0 +1,147 @@
+import type { Logger } from 'pino'
+import type { ProjectId } from '../ids.js'
+import { TOMBSTONE_BODY } from '../protocol/events.js'
+import type { Bus, BusItem, BusReply } from './bus.js'
+
+/** News about a stored fact that was written in the fact's transaction; `no` follows the order of commits (B4). */
+export interface OutboxRow {
+  readonly no: bigint
+  readonly eventId: string
+  readonly type: string
+  readonly body: string
+  /** Latest value that ends in the same bus message, null for none. */
+  readonly clearsKey: string | null
+  /** Version of that value's last state. */
+  readonly clearsVersion: number | null
+}
+
+export interface OutboxOptions {
+  readonly bus: Pick<Bus, 'publish'>
+  readonly log: Pick<Logger, 'warn'>
+  /** Projects with unpublished rows, at most `limit`. */
+  readonly pendingProjects: (limit: number) => Promise<readonly ProjectId[]>
+  /** The project's unpublished rows in order of `no`. */
+  readonly readPending: (project: ProjectId, limit: number) => Promise<readonly OutboxRow[]>
+  /** Marks everything up to `no` as published. */
+  readonly markPublished: (project: ProjectId, no: bigint) => Promise<void>
+  /** How often every project is looked at, for rows whose writer died before it published. Default 1 000. */
+  readonly sweepMs?: number
+}
+
+/** Rows of one publish; with a tombstone each they are 200 items of the 1 000 that it may have. */
+const MAX_ROWS = 100
+/** Projects of one sweep; the next one takes the rest. */
+const MAX_PROJECTS = 100
+const SWEEP_MS = 1_000
+/** Bodies of one publish, in bytes; a single row is at most 33 KiB. */
+const MAX_BODY_BYTES = 1024 * 1024
+
+/**
+ * Publishes news about stored facts in the order in which they were committed. Any number of processes may do so at once without
+ * a lease: the bus takes each number once and in turn (B4). One publish per project is under way in this process.
+ */
+export class OutboxPublisher {
+  readonly #options: OutboxOptions
+  readonly #running = new Map<ProjectId, Promise<void>>()
+  readonly #again = new Set<ProjectId>()
+  #timer: NodeJS.Timeout | null = null
+  #sweeping: Promise<void> | null = null
+  #isStopped = false
+
+  constructor(options: OutboxOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => {
+      this.#sweeping ??= this.#sweep().finally(() => {
+        this.#sweeping = null
+      })
+    }, this.#options.sweepMs ?? SWEEP_MS)
+  }
+
+  /** Resolves when nothing is under way any more. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    if (this.#timer) clearInterval(this.#timer)
+    await this.#sweeping
+    await Promise.all(this.#running.values())
+  }
+
+  /** Call it after a commit that wrote rows of the project. */
+  wake(project: ProjectId): void {
+    void this.flush(project)
+  }
+
+  /** Publishes what the project's outbox holds now. Never rejects: what could not go stays for the sweep. */
+  flush(project: ProjectId): Promise<void> {
+    const running = this.#running.get(project)
+    if (running) {
+      // Its last read may have been before the commit that this call is about.
+      this.#again.add(project)
+      return running
+    }
+    if (this.#isStopped) return Promise.resolve()
+    const started = this.#publishAll(project)
+      .catch((error: unknown) => {
+        this.#again.delete(project)
+        this.#options.log.warn({ project, err: error }, 'outbox could not be published, the sweep tries again')
+      })
+      .finally(() => this.#running.delete(project))
+    this.#running.set(project, started)
+    return started
+  }
+
+  async #sweep(): Promise<void> {
+    try {
+      const projects = await this.#options.pendingProjects(MAX_PROJECTS)
+      await Promise.all(projects.map((project) => this.flush(project)))
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'outbox could not be read, the next sweep tries again')
+    }
+  }
+
+  async #publishAll(project: ProjectId): Promise<void> {
+    for (;;) {
+      this.#again.delete(project)
+      const rows = withinBytes(await this.#options.readPending(project, MAX_ROWS))
+      const first = rows[0]
+      if (first) {
+        const reply = await this.#options.bus.publish(project, rows.flatMap(itemsOf))
+        const taken = lastTaken(reply, rows)
+        if (taken < first.no)
+          throw new Error(`the bus has taken outbox item ${taken} and waits for the next, the oldest unpublished is ${first.no}`)
+        await this.#options.markPublished(project, taken)
+      } else if (!this.#again.has(project)) return
+    }
+  }
+}
+
+function withinBytes(rows: readonly OutboxRow[]): readonly OutboxRow[] {
+  let bytes = 0
+  const end = rows.findIndex((row) => {
+    bytes += Buffer.byteLength(row.body)
+    return bytes > MAX_BODY_BYTES
+  })
+  return end <= 0 ? rows.slice(0, end === 0 ? 1 : rows.length) : rows.slice(0, end)
+}
+
+function itemsOf(row: OutboxRow): BusItem[] {
+  const event: BusItem = { kind: 'outbox', no: row.no, type: row.type, id: row.eventId, body: row.body }
+  if (row.clearsKey === null) return [event]
+  // Above the last state's version: a progress that arrives late, even of that very version, must not bring the key back.
+  const version = row.clearsVersion === null ? {} : { version: row.clearsVersion + 1 }
+  return [event, { kind: 'latest', type: 'job.progress', key: row.clearsKey, ...version, body: TOMBSTONE_BODY }]
+}
+
+/** The highest number that the bus has, by this publish or by another process's. */
+function lastTaken(reply: BusReply, rows: readonly OutboxRow[]): bigint {
+  const results = reply.results.filter((result) => result.kind === 'sequenced' || result.kind === 'out-of-turn')
+  let taken = 0n
+  for (const [index, row] of rows.entries()) {
+    const result = results[index]
+    if (result?.kind === 'sequenced') taken = row.no
+    else if (result?.kind === 'out-of-turn') taken = result.no
+  }
+  return taken
+}

@@ -1,0 +1,212 @@
+-- The only writer of a project's news (PROTOCOL B1). Atomic: sequence, append, remember, publish.
+--
+-- KEYS  1 tallyroom:{<project>}:meta         hash { epoch, seq, id, n, o }
+--       2 tallyroom:{<project>}:stream       stream, entry <seq>-0 { i: id, t: type, a: at (ms), b: body }
+--       3 tallyroom:{<project>}:latest       hash key -> "<version> <at (ms)> <type>\n<body>"
+--       4 tallyroom:{<project>}:ids:<bucket>     hash id -> seq; bucket = floor(unix seconds / 600)
+--       5 tallyroom:{<project>}:ids:<bucket-1>
+--       6 tallyroom:{<project>}:live         the channel
+-- ARGV  1 "1"  version of this interface
+--       2 now, unix ms of the caller (it chose the bucket by it)
+--       3 "publish" | "spublish"
+--       4 count, 0 to 1000; 0 only makes an epoch where there is none
+--       then five per item: kind, type, id or key, version, body
+--         kind "e"  event. version "": the id came with the publication and is remembered; "n": made for it just now, not remembered
+--         kind "l"  latest value. version "": stored + 1. After an "o" item it belongs to that: refused if that was not taken
+--         kind "o<number>"  event from the outbox: taken if number = o + 1, or if this epoch has taken none yet
+--         body  JSON object on one line; never parsed here, cjson would turn [] into {} and lose digits
+-- Reply [epoch, n, per item: "seq" | "d:<seq>" duplicate | "v:<version>" | "r:<version>" refused, the stored one | "o:<number>" out of turn, the last one taken]
+-- Errors (nothing is written): ERR_VERSION, ERR_INVALID <index from 0> <why>, ERR_RATE_LIMITED <why>
+--
+-- Message on the channel, lines ended by \n:
+--   <epoch> <n> <firstSeq> <at (ms)> <count>
+--   per item: "e <type> <id>" or "l <version> <type> <key>", then a line with the body
+
+-- The server puts its configuration into these two lines.
+local STREAM_MAX_EVENTS = 10000
+local STREAM_MAX_AGE_MS = 3600000
+
+local META_MAX_AGE_MS = 2592000000
+local IDS_MAX_AGE_MS = 1200000
+local TOMBSTONE_MS = 600000
+local MAX_ITEMS = 1000
+local MAX_BATCH_BYTES = 2097152
+local MAX_EVENT_BODY_BYTES = 33792
+local MAX_LATEST_BODY_BYTES = 8201
+local MAX_NAME_BYTES = 512
+local MAX_TYPE_BYTES = 128
+local MAX_LIVE_KEYS = 1000
+local MAX_BUCKET_IDS = 200000
+local TOMBSTONE = '{"data":null}'
+
+local function invalid(index, why)
+  return redis.error_reply('ERR_INVALID ' .. index .. ' ' .. why)
+end
+
+local function isType(text)
+  if #text > MAX_TYPE_BYTES or not string.find(text, '^[a-z][a-z0-9_.]*$') then return false end
+  return not string.find(text, '%.[^a-z]') and not string.find(text, '%.$')
+end
+
+local function isCount(text)
+  return string.find(text, '^[1-9]%d*$') and #text <= 16
+end
+
+-- check everything first: nothing is written for a bad batch ------------------------------------------------------------
+
+if ARGV[1] ~= '1' then return redis.error_reply('ERR_VERSION this script speaks version 1') end
+local command = ARGV[3]
+if command ~= 'publish' and command ~= 'spublish' then return invalid(0, 'command must be publish or spublish') end
+local count = tonumber(ARGV[4])
+if not count or count < 0 or count > MAX_ITEMS or count % 1 ~= 0 then return invalid(0, 'count must be at most ' .. MAX_ITEMS) end
+if #ARGV ~= 4 + 5 * count then return invalid(0, 'each item has five strings') end
+
+local items = {}
+local total = 0
+local newIds = 0
+for index = 0, count - 1 do
+  local at = 5 + 5 * index
+  local kind, type, name, version, body = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
+  local number = string.match(kind, '^o([1-9]%d*)$')
+  if kind ~= 'e' and kind ~= 'l' and not number then return invalid(index, 'kind must be e, l or o<number>') end
+  if not isType(type) then return invalid(index, 'type must be names joined by dots') end
+  if name == '' or #name > MAX_NAME_BYTES or string.find(name, '[%z\1-\31\127]') then
+    return invalid(index, 'id or key must be 1 to ' .. MAX_NAME_BYTES .. ' bytes without control characters')
+  end
+  if kind == 'l' then
+    if version ~= '' and not isCount(version) then return invalid(index, 'version must be a positive integer') end
+  elseif version ~= '' and not (kind == 'e' and version == 'n') then
+    return invalid(index, 'version of an event must be empty or n')
+  end
+  local limit = kind == 'l' and MAX_LATEST_BODY_BYTES or MAX_EVENT_BODY_BYTES
+  if #body > limit then return invalid(index, 'body must be at most ' .. limit .. ' bytes') end
+  if string.sub(body, 1, 2) ~= '{"' or string.sub(body, -1) ~= '}' or string.find(body, '[%z\1-\31\127]') then
+    return invalid(index, 'body must be a JSON object on one line')
+  end
+  total = total + #body
+  if total > MAX_BATCH_BYTES then return invalid(index, 'bodies together must be at most ' .. MAX_BATCH_BYTES .. ' bytes') end
+  if kind == 'e' and version == '' then newIds = newIds + 1 end
+  items[index + 1] = { kind = number and 'o' or kind, number = number, type = type, name = name, version = version, body = body }
+end
+
+if newIds > 0 and redis.call('HLEN', KEYS[4]) + newIds > MAX_BUCKET_IDS then
+  return redis.error_reply('ERR_RATE_LIMITED at most ' .. MAX_BUCKET_IDS .. ' ids in ten minutes')
+end
+
+local time = redis.call('TIME')
+local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
+local stamp = string.format('%.0f', nowMs)
+
+-- Live keys are counted only when the hash is full: tombstones that have stood long enough make room first.
+local newKeys = {}
+local newKeyCount = 0
+for index, item in ipairs(items) do
+  if item.kind == 'l' and item.body ~= TOMBSTONE and not newKeys[item.name] then
+    local stored = redis.call('HGET', KEYS[3], item.name)
+    if not stored or string.sub(stored, -#TOMBSTONE - 1) == '\n' .. TOMBSTONE then
+      newKeys[item.name] = true
+      newKeyCount = newKeyCount + 1
+      item.isNewKey = true
+    end
+  end
+end
+if newKeyCount > 0 and redis.call('HLEN', KEYS[3]) + newKeyCount > MAX_LIVE_KEYS then
+  local values = redis.call('HGETALL', KEYS[3])
+  local live = 0
+  for i = 1, #values, 2 do
+    local at, body = string.match(values[i + 1], '^%d+ (%d+) [^\n]*\n(.*)$')
+    if body ~= TOMBSTONE then
+      live = live + 1
+    elseif tonumber(at) < nowMs - TOMBSTONE_MS then
+      redis.call('HDEL', KEYS[3], values[i])
+    end
+  end
+  for index, item in ipairs(items) do
+    if item.isNewKey then
+      live = live + 1
+      if live > MAX_LIVE_KEYS then return invalid(index - 1, 'a project has at most ' .. MAX_LIVE_KEYS .. ' live keys') end
+    end
+  end
+end
+
+-- write -----------------------------------------------------------------------------------------------------------------
+
+local meta = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'id', 'n', 'o')
+local epoch = meta[1]
+if not epoch then
+  -- Another history begins, so nothing of an earlier one may stay beside it.
+  redis.call('DEL', KEYS[2], KEYS[3], KEYS[4], KEYS[5])
+  epoch = string.sub(redis.sha1hex(KEYS[1] .. time[1] .. '.' .. time[2]), 1, 16)
+end
+local seq = tonumber(meta[2] or '0')
+local id = meta[3] or ''
+local n = tonumber(meta[4] or '0')
+local o = meta[5]
+
+local reply = {}
+local parts = {}
+local sent = 0
+local firstSeq = seq + 1
+local outboxTaken = true
+
+local function append(item)
+  seq = seq + 1
+  id = item.name
+  redis.call('XADD', KEYS[2], 'MAXLEN', '~', STREAM_MAX_EVENTS, string.format('%.0f-0', seq), 'i', id, 't', item.type, 'a', stamp, 'b', item.body)
+  parts[#parts + 1] = 'e ' .. item.type .. ' ' .. id
+  parts[#parts + 1] = item.body
+  sent = sent + 1
+  return string.format('%.0f', seq)
+end
+
+for index, item in ipairs(items) do
+  if item.kind == 'e' then
+    outboxTaken = true
+    local known = item.version == '' and (redis.call('HGET', KEYS[4], item.name) or redis.call('HGET', KEYS[5], item.name))
+    if known then
+      reply[index] = 'd:' .. known
+    else
+      reply[index] = append(item)
+      if item.version == '' then redis.call('HSET', KEYS[4], item.name, reply[index]) end
+    end
+  elseif item.kind == 'o' then
+    outboxTaken = not o or item.number == string.format('%.0f', tonumber(o) + 1)
+    if outboxTaken then
+      o = item.number
+      reply[index] = append(item)
+    else
+      reply[index] = 'o:' .. o
+    end
+  else
+    local stored = redis.call('HGET', KEYS[3], item.name)
+    local storedVersion = tonumber(stored and string.match(stored, '^%d+') or '0')
+    local version = item.version == '' and storedVersion + 1 or tonumber(item.version)
+    if version <= storedVersion or not outboxTaken then
+      reply[index] = string.format('r:%.0f', storedVersion)
+    else
+      local text = string.format('%.0f', version)
+      redis.call('HSET', KEYS[3], item.name, text .. ' ' .. stamp .. ' ' .. item.type .. '\n' .. item.body)
+      parts[#parts + 1] = 'l ' .. text .. ' ' .. item.type .. ' ' .. item.name
+      parts[#parts + 1] = item.body
+      sent = sent + 1
+      reply[index] = 'v:' .. text
+    end
+  end
+end
+
+if sent > 0 then n = n + 1 end
+local nText = string.format('%.0f', n)
+redis.call('HSET', KEYS[1], 'epoch', epoch, 'seq', string.format('%.0f', seq), 'id', id, 'n', nText)
+if o then redis.call('HSET', KEYS[1], 'o', o) end
+redis.call('PEXPIRE', KEYS[1], META_MAX_AGE_MS)
+if sent > 0 then
+  redis.call('PEXPIRE', KEYS[2], STREAM_MAX_AGE_MS)
+  redis.call('PEXPIRE', KEYS[3], META_MAX_AGE_MS)
+  redis.call('PEXPIRE', KEYS[4], IDS_MAX_AGE_MS)
+  local head = epoch .. ' ' .. nText .. ' ' .. string.format('%.0f', firstSeq) .. ' ' .. stamp .. ' ' .. sent
+  redis.call(command, KEYS[6], head .. '\n' .. table.concat(parts, '\n') .. '\n')
+end
+
+local answer = { epoch, nText }
+for index = 1, count do answer[index + 2] = reply[index] end
+return answer

@@ -1,0 +1,304 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { Redis, type RedisOptions } from 'ioredis'
+import { AppError } from '../errors.js'
+import { newId, type ProjectId } from '../ids.js'
+import { TOMBSTONE_BODY } from '../protocol/events.js'
+import {
+  type Bus,
+  type BusHead,
+  type BusItem,
+  type BusListener,
+  type BusReply,
+  type BusResult,
+  type BusState,
+  type BusSubscription,
+  ID_BUCKET_MS,
+} from './bus.js'
+import { parseBusMessage, timestampOf } from './bus-message.js'
+import { invalidItem } from './items.js'
+import { type ProjectReading, RedisSubscription } from './redis-subscription.js'
+
+export interface RedisBusOptions {
+  /** `redis://` or `rediss://`. */
+  readonly url: string
+  /** First part of each key and channel. Default `tallyroom`, which publishers in other languages expect. */
+  readonly prefix?: string
+  /** Events that a project's stream keeps at least. Default 10 000. */
+  readonly streamMaxEvents?: number
+  /** Age of the last event after which a stream is dropped. Default one hour. */
+  readonly streamMaxAgeMs?: number
+  /** Hears of connections lost and found; never of their address, which may hold a password. */
+  readonly onConnection?: (connection: 'commands' | 'subscriptions', state: 'ready' | 'lost') => void
+}
+
+const DEFAULTS = { prefix: 'tallyroom', streamMaxEvents: 10_000, streamMaxAgeMs: 3_600_000 }
+
+/** A command without an answer has an unknown outcome after this long (B6). */
+const COMMAND_TIMEOUT_MS = 2_000
+const CONNECT_TIMEOUT_MS = 5_000
+/** Reconnecting waits between a quarter of and all of `min(max, min × 2^k)`: never a busy loop, never all at once. */
+const RECONNECT = { minDelayMs: 100, maxDelayMs: 2_000 }
+/** A project silent for this long is compared with its meta (B2); with the sweep and its jitter within 4 s (D7). */
+const SILENCE_MS = 3_000
+const SWEEP_MS = 500
+/** Of the interface of publish.lua. */
+const SCRIPT_VERSION = '1'
+
+/** The bus between processes: one script writes, pub/sub carries, stream and meta repair what pub/sub dropped. */
+export class RedisBus implements Bus {
+  readonly durable = true
+  readonly #address: string
+  readonly #prefix: string
+  readonly #script: string
+  readonly #sha: string
+  readonly #commands: Redis
+  readonly #subscriber: Redis
+  readonly #subscriptions = new Map<string, Set<RedisSubscription>>()
+  readonly #heardAt = new Map<string, number>()
+  #sweep: NodeJS.Timeout | null = null
+
+  constructor(options: RedisBusOptions) {
+    const { url, prefix, streamMaxEvents, streamMaxAgeMs } = { ...DEFAULTS, ...options }
+    this.#prefix = prefix
+    this.#address = new URL(url).host
+    this.#script = readFileSync(new URL('./publish.lua', import.meta.url), 'utf8')
+      .replace(/^local STREAM_MAX_EVENTS = .*$/m, `local STREAM_MAX_EVENTS = ${streamMaxEvents}`)
+      .replace(/^local STREAM_MAX_AGE_MS = .*$/m, `local STREAM_MAX_AGE_MS = ${streamMaxAgeMs}`)
+    this.#sha = createHash('sha1').update(this.#script).digest('hex')
+    const settings = {
+      lazyConnect: true,
+      // A command that was queued or sent again by itself would be published twice, or long after its caller gave up.
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+      autoResubscribe: false,
+      maxRetriesPerRequest: 0,
+      commandTimeout: COMMAND_TIMEOUT_MS,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      retryStrategy: (attempt) => reconnectDelayMs(attempt, Math.random()),
+    } satisfies RedisOptions
+    this.#commands = new Redis(url, { ...settings, connectionName: `${prefix}-commands` })
+    this.#subscriber = new Redis(url, { ...settings, connectionName: `${prefix}-subscriptions` })
+    for (const [name, redis] of [['commands', this.#commands] as const, ['subscriptions', this.#subscriber] as const]) {
+      // Each failed attempt is an `error`; what matters is told by `ready` and `close`.
+      redis.on('error', () => undefined)
+      redis.on('ready', () => options.onConnection?.(name, 'ready'))
+      redis.on('close', () => options.onConnection?.(name, 'lost'))
+    }
+    this.#subscriber.on('message', (channel: string, text: string) => this.#receive(channel, text))
+    this.#subscriber.on('ready', () => void this.#resubscribe())
+  }
+
+  /** @throws AppError `BUS_UNAVAILABLE` when Redis cannot be reached. */
+  async start(): Promise<void> {
+    try {
+      await Promise.all([this.#commands.connect(), this.#subscriber.connect()])
+    } catch (error) {
+      await this.stop()
+      throw new AppError('BUS_UNAVAILABLE', { message: `cannot reach Redis at ${this.#address}`, cause: error })
+    }
+    this.#sweep = setInterval(() => void this.#checkSilent(), SWEEP_MS)
+  }
+
+  async stop(): Promise<void> {
+    if (this.#sweep) clearInterval(this.#sweep)
+    for (const subscriptions of this.#subscriptions.values()) for (const subscription of subscriptions) subscription.close()
+    this.#subscriptions.clear()
+    this.#commands.disconnect()
+    this.#subscriber.disconnect()
+  }
+
+  async publish(project: ProjectId, items: readonly BusItem[]): Promise<BusReply> {
+    if (items.length === 0) throw invalidItem(0, 'nothing to publish')
+    const ids: string[] = []
+    const strings = items.flatMap((item) => {
+      ids.push(item.kind === 'latest' ? item.key : (item.id ?? newId()))
+      const name = ids.at(-1) ?? ''
+      if (item.kind === 'latest') return ['l', item.type, name, item.version === undefined ? '' : String(item.version), item.body]
+      if (item.kind === 'outbox') return [`o${item.no}`, item.type, name, '', item.body]
+      return ['e', item.type, name, item.id === undefined ? 'n' : '', item.body]
+    })
+    const [epoch, , ...results] = await this.#runScript(project, items.length, strings)
+    return { epoch: epoch ?? '', results: results.map((text, index) => resultOf(text, ids[index] ?? '')) }
+  }
+
+  async subscribe(project: ProjectId, listener: BusListener): Promise<BusSubscription> {
+    const channel = this.#key(project, 'live')
+    const subscription = new RedisSubscription(project, listener, (afterSeq) => this.#read(project, afterSeq))
+    const others = this.#subscriptions.get(channel)
+    if (others) others.add(subscription)
+    else this.#subscriptions.set(channel, new Set([subscription]))
+    try {
+      await available(() => this.#subscriber.subscribe(channel))
+      this.#heardAt.set(channel, performance.now())
+      return { ...(await subscription.begin()), close: () => this.#unsubscribe(channel, subscription) }
+    } catch (error) {
+      await this.#unsubscribe(channel, subscription)
+      throw error
+    }
+  }
+
+  async head(project: ProjectId): Promise<BusHead> {
+    return (await this.#read(project, null)).head
+  }
+
+  async latest(project: ProjectId): Promise<BusState> {
+    const { head, latest } = await this.#read(project, null)
+    return { head, latest: latest.filter((value) => value.body !== TOMBSTONE_BODY) }
+  }
+
+  /** Names in Redis are made of the prefix and a project's UUID, never of what a client wrote. */
+  #key(project: ProjectId, name: string): string {
+    return `${this.#prefix}:{${project}}:${name}`
+  }
+
+  async #runScript(project: ProjectId, count: number, strings: readonly string[]): Promise<string[]> {
+    const now = Date.now()
+    const bucket = Math.floor(now / ID_BUCKET_MS)
+    const names = ['meta', 'stream', 'latest', `ids:${bucket}`, `ids:${bucket - 1}`, 'live']
+    const keys = names.map((name) => this.#key(project, name))
+    const values = [...keys, SCRIPT_VERSION, String(now), 'publish', String(count), ...strings]
+    const reply = await available(async () => {
+      try {
+        return await this.#commands.evalsha(this.#sha, keys.length, ...values)
+      } catch (error) {
+        // Redis answers so before it runs anything, so nothing was published yet.
+        if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+        return await this.#commands.eval(this.#script, keys.length, ...values)
+      }
+    })
+    if (!Array.isArray(reply)) throw new AppError('BUS_UNAVAILABLE', { message: 'the publish script gave no answer' })
+    return reply.map(String)
+  }
+
+  /** One atomic look; makes an epoch where there is none. */
+  async #read(project: ProjectId, afterSeq: number | null): Promise<ProjectReading> {
+    const transaction = this.#commands
+      .multi()
+      .hmget(this.#key(project, 'meta'), 'epoch', 'seq', 'id', 'n')
+      .hgetall(this.#key(project, 'latest'))
+    if (afterSeq !== null) transaction.xrange(this.#key(project, 'stream'), `(${afterSeq}-0`, '+')
+    const [meta, latest, stream] = (await available(() => transaction.exec())) ?? []
+    // Replies of a transaction are untyped; their shapes are those of HMGET, HGETALL and XRANGE.
+    const [epoch, seq, id, n] = (meta?.[1] ?? []) as (string | null)[]
+    if (!epoch) {
+      await this.#runScript(project, 0, [])
+      return this.#read(project, afterSeq)
+    }
+    const entries = (stream?.[1] ?? []) as [string, string[]][]
+    return {
+      head: { epoch, seq: Number(seq ?? 0), id: id ?? '', n: Number(n ?? 0) },
+      events: entries.map(([entryId, fields]) => eventOf(entryId, fields)),
+      latest: Object.entries((latest?.[1] ?? {}) as Record<string, string>).map(([key, value]) => latestOf(key, value)),
+    }
+  }
+
+  #receive(channel: string, text: string): void {
+    const subscriptions = this.#subscriptions.get(channel)
+    if (!subscriptions) return
+    this.#heardAt.set(channel, performance.now())
+    let message: ReturnType<typeof parseBusMessage> | undefined
+    for (const subscription of subscriptions) {
+      message ??= parseBusMessage(subscription.project, text)
+      if (message) subscription.receive(message)
+      else void subscription.heal()
+    }
+  }
+
+  async #unsubscribe(channel: string, subscription: RedisSubscription): Promise<void> {
+    subscription.close()
+    const subscriptions = this.#subscriptions.get(channel)
+    subscriptions?.delete(subscription)
+    if (subscriptions?.size !== 0) return
+    this.#subscriptions.delete(channel)
+    this.#heardAt.delete(channel)
+    // A connection that is lost has no subscriptions either.
+    await this.#subscriber.unsubscribe(channel).catch(() => undefined)
+  }
+
+  /** After each (re)connect: everything that was published meanwhile is read once per project. */
+  async #resubscribe(): Promise<void> {
+    const channels = [...this.#subscriptions.keys()]
+    if (channels.length === 0) return
+    try {
+      await this.#subscriber.subscribe(...channels)
+    } catch {
+      // The connection broke again, and will be ready again.
+      return
+    }
+    for (const channel of channels) for (const subscription of this.#subscriptions.get(channel) ?? []) void subscription.heal()
+  }
+
+  /** Projects that have been silent, in one pipeline: a message that was the last before silence may have been lost. */
+  async #checkSilent(): Promise<void> {
+    const now = performance.now()
+    const silent = [...this.#heardAt].filter(([, at]) => now - at >= SILENCE_MS - Math.random() * SWEEP_MS).map(([channel]) => channel)
+    const suspects: { subscription: RedisSubscription; before: BusHead | null }[] = []
+    const pipeline = this.#commands.pipeline()
+    for (const channel of silent) {
+      for (const subscription of this.#subscriptions.get(channel) ?? []) {
+        suspects.push({ subscription, before: subscription.head })
+        pipeline.hmget(this.#key(subscription.project, 'meta'), 'epoch', 'n')
+      }
+    }
+    if (suspects.length === 0) return
+    const replies = await pipeline.exec().catch(() => null)
+    if (!replies || replies.some(([error]) => error)) return
+    for (const channel of silent) if (this.#heardAt.has(channel)) this.#heardAt.set(channel, now)
+    for (const [index, { subscription, before }] of suspects.entries()) {
+      // The reply of HMGET, untyped in a pipeline.
+      const [epoch, n] = (replies[index]?.[1] ?? []) as (string | null)[]
+      const isSame = before !== null && epoch === before.epoch && Number(n) === before.n
+      // What arrived since the question makes the answer an old one.
+      if (subscription.isStale || (!isSame && subscription.head === before)) void subscription.heal()
+    }
+  }
+}
+
+/** Milliseconds before attempt 1, 2, …; `random` is in [0, 1). */
+export function reconnectDelayMs(attempt: number, random: number): number {
+  const ceiling = Math.min(RECONNECT.maxDelayMs, RECONNECT.minDelayMs * 2 ** Math.min(attempt - 1, 10))
+  return Math.round(ceiling / 4 + random * ceiling * 0.75)
+}
+
+/** Translates what Redis and its client throw. */
+async function available<T>(command: () => Promise<T>): Promise<T> {
+  try {
+    return await command()
+  } catch (error) {
+    if (error instanceof AppError) throw error
+    const [code, index, ...why] = (error instanceof Error ? error.message : '').split(' ')
+    if (code === 'ERR_INVALID') throw invalidItem(Number(index), why.join(' '))
+    if (code === 'ERR_RATE_LIMITED') throw new AppError('RATE_LIMITED', { message: [index, ...why].join(' ') })
+    throw new AppError('BUS_UNAVAILABLE', { message: 'Redis cannot be reached', cause: error })
+  }
+}
+
+function resultOf(text: string, name: string): BusResult {
+  const [kind, value] = text.includes(':') ? text.split(':') : ['', text]
+  if (kind === 'd') return { kind: 'duplicate', id: name, seq: Number(value) }
+  if (kind === 'v') return { kind: 'versioned', key: name, version: Number(value) }
+  if (kind === 'r') return { kind: 'refused', key: name, version: Number(value) }
+  if (kind === 'o') return { kind: 'out-of-turn', no: BigInt(value ?? 0) }
+  return { kind: 'sequenced', id: name, seq: Number(value) }
+}
+
+/** A stream entry: `<seq>-0` and pairs of field and value. */
+function eventOf(entryId: string, fields: readonly string[]): ProjectReading['events'][number] {
+  const values: Record<string, string> = {}
+  for (let at = 0; at + 1 < fields.length; at += 2) values[fields[at] ?? ''] = fields[at + 1] ?? ''
+  return {
+    seq: Number.parseInt(entryId, 10),
+    id: values.i ?? '',
+    type: values.t ?? '',
+    at: timestampOf(Number(values.a)),
+    body: values.b ?? '',
+  }
+}
+
+/** A stored latest value: `<version> <at> <type>`, a line end, the body. */
+function latestOf(key: string, value: string): ProjectReading['latest'][number] {
+  const end = value.indexOf('\n')
+  const [version, at, type] = value.slice(0, end).split(' ')
+  return { key, version: Number(version), at: timestampOf(Number(at)), type: type ?? '', body: value.slice(end + 1) }
+}

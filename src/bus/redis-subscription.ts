@@ -1,0 +1,160 @@
+import type { ProjectId } from '../ids.js'
+import { TOMBSTONE_BODY } from '../protocol/events.js'
+import type { BusEvent, BusHead, BusLatest, BusListener, BusMessage, BusState } from './bus.js'
+
+/** One atomic look at a project: the head, the events after a `seq`, all latest values with their tombstones. */
+export interface ProjectReading {
+  readonly head: BusHead
+  readonly events: readonly BusEvent[]
+  readonly latest: readonly BusLatest[]
+}
+
+/** Messages kept while a reading is under way; more are dropped, and the hole they leave is found by their `n`. */
+const MAX_BUFFERED_MESSAGES = 10_000
+
+/**
+ * What one process knows of one project. Pub/sub may drop a message (connection lost, buffer full); each carries `n`, so
+ * a hole is seen, and one reading of stream and latest values fills it (B2).
+ *
+ * - *reading*: from the beginning, after a hole, and after each reconnect; messages wait. Ends with the reading.
+ * - *live*: each message continues the last one. Ends with a message that does not.
+ * - *stale*: a reading failed; messages are ignored until {@link heal} succeeds.
+ */
+export class RedisSubscription {
+  readonly project: ProjectId
+  readonly #listener: BusListener
+  readonly #read: (afterSeq: number | null) => Promise<ProjectReading>
+  #state: 'reading' | 'live' | 'stale' | 'closed' = 'stale'
+  #head: BusHead | null = null
+  #versions = new Map<string, { readonly version: number; readonly type: string; readonly isLive: boolean }>()
+  #buffered: BusMessage[] = []
+  #readAgain = false
+
+  /** `read(null)` reads no events. */
+  constructor(project: ProjectId, listener: BusListener, read: (afterSeq: number | null) => Promise<ProjectReading>) {
+    this.project = project
+    this.#listener = listener
+    this.#read = read
+  }
+
+  /** What is known to be the newest; null before {@link begin}. */
+  get head(): BusHead | null {
+    return this.#head
+  }
+
+  get isStale(): boolean {
+    return this.#state === 'stale'
+  }
+
+  /** First reading. Messages that arrive meanwhile follow what it resolves with. */
+  async begin(): Promise<BusState> {
+    this.#state = 'reading'
+    const { head, latest } = await this.#read(null)
+    this.#adopt(head, latest)
+    // The caller gets the state before the first message: those that wait follow in a later turn.
+    setImmediate(() => this.#drain())
+    return { head, latest: liveOf(latest) }
+  }
+
+  receive(message: BusMessage): void {
+    if (this.#state === 'reading') {
+      if (this.#buffered.length < MAX_BUFFERED_MESSAGES) this.#buffered.push(message)
+      return
+    }
+    if (this.#state !== 'live' || !this.#head) return
+    const { epoch, n, seq } = this.#head
+    if (message.epoch === epoch && message.n <= n) return
+    const first = message.events[0]
+    if (message.epoch !== epoch || message.n !== n + 1 || (first && first.seq !== seq + 1)) {
+      void this.heal()
+      this.#buffered.push(message)
+      return
+    }
+    this.#pass(message)
+  }
+
+  /** Reads what may have been missed and goes on from there. Never rejects: a failed reading leaves it stale. */
+  async heal(): Promise<void> {
+    if (this.#state === 'closed' || !this.#head) return
+    if (this.#state === 'reading') {
+      // The reading under way may have been answered before what this call is about.
+      this.#readAgain = true
+      return
+    }
+    this.#state = 'reading'
+    try {
+      const reading = await this.#read(this.#head.seq)
+      if (this.#isClosed()) return
+      this.#merge(reading)
+    } catch {
+      if (this.#isClosed()) return
+      this.#state = 'stale'
+      this.#buffered = []
+      this.#readAgain = false
+      return
+    }
+    this.#drain()
+  }
+
+  close(): void {
+    this.#state = 'closed'
+    this.#buffered = []
+  }
+
+  #isClosed(): boolean {
+    return this.#state === 'closed'
+  }
+
+  #merge({ head, events, latest }: ProjectReading): void {
+    const known = this.#head
+    if (!known) return
+    const isOther = head.epoch !== known.epoch || head.seq < known.seq || (head.seq === known.seq && head.id !== known.id)
+    if (isOther || events.length !== head.seq - known.seq) {
+      this.#adopt(head, latest)
+      this.#listener.onLost(isOther ? 'epoch' : 'gap', { head, latest: liveOf(latest) })
+      return
+    }
+    const newer = latest.filter((value) => value.version > (this.#versions.get(value.key)?.version ?? 0))
+    // A tombstone that has been forgotten meanwhile: nobody else will say that the value is gone.
+    const present = new Set(latest.map((value) => value.key))
+    for (const [key, { version, type, isLive }] of this.#versions) {
+      if (isLive && !present.has(key)) {
+        newer.push({ key, version: version + 1, type, at: new Date().toISOString(), body: TOMBSTONE_BODY })
+      }
+    }
+    this.#adopt(head, latest)
+    if (events.length + newer.length === 0) return
+    this.#listener.onMessage({ project: this.project, epoch: head.epoch, n: head.n, events, latest: newer })
+  }
+
+  #adopt(head: BusHead, latest: readonly BusLatest[]): void {
+    this.#head = head
+    this.#versions = new Map(latest.map(({ key, version, type, body }) => [key, { version, type, isLive: body !== TOMBSTONE_BODY }]))
+  }
+
+  #pass(message: BusMessage): void {
+    const last = message.events.at(-1)
+    const { seq, id } = last ?? this.#head ?? { seq: 0, id: '' }
+    this.#head = { epoch: message.epoch, seq, id, n: message.n }
+    for (const { key, version, type, body } of message.latest) {
+      this.#versions.set(key, { version, type, isLive: body !== TOMBSTONE_BODY })
+    }
+    this.#listener.onMessage(message)
+  }
+
+  #drain(): void {
+    if (this.#isClosed()) return
+    const waiting = this.#buffered
+    this.#buffered = []
+    this.#state = 'live'
+    if (this.#readAgain) {
+      this.#readAgain = false
+      void this.heal()
+    }
+    for (const message of waiting) this.receive(message)
+  }
+}
+
+function liveOf(latest: readonly BusLatest[]): BusLatest[] {
+  return latest.filter((value) => value.body !== TOMBSTONE_BODY)
+}
