@@ -41,6 +41,14 @@ export async function getMatch(db: Db | Tx, project: ProjectId, match: MatchId):
   return view ?? null
 }
 
+/** Which of these ids are no matches of the project. */
+export async function findMissingMatches(db: Db, project: ProjectId, matches: readonly MatchId[]): Promise<ReadonlySet<MatchId>> {
+  const rows = await db.$queryRaw<{ id: MatchId }[]>`
+    select id::text from unnest(${matches}::uuid[]) as asked (id)
+    where not exists (select 1 from matches m where m.id = asked.id and m.project_id = ${project}::uuid)`
+  return new Set(rows.map((row) => row.id))
+}
+
 /** All matches of a record, also decided and removed ones, highest confidence first, at most `limit`. */
 export function listMatchesOf(db: Db, record: RecordId, limit: number): Promise<MatchView[]> {
   return queryMatches(

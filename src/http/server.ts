@@ -1,0 +1,146 @@
+import type { Server } from 'node:http'
+import cookie from '@fastify/cookie'
+import helmet from '@fastify/helmet'
+import Fastify, { type FastifyBaseLogger } from 'fastify'
+import { AppError } from '../errors.js'
+import { newId } from '../ids.js'
+import type { Log } from '../log.js'
+import type { Principal } from '../sessions/auth.js'
+import { breakRoutes } from './breaks.js'
+import type { HttpApp, HttpContext } from './context.js'
+import { serveDashboard } from './dashboard.js'
+import { decisionRoutes } from './decisions.js'
+import { exportRoute } from './export.js'
+import { jobRoutes } from './jobs.js'
+import { matchRoutes } from './matches.js'
+import { memberRoutes } from './members.js'
+import { problemOf, rawProblem, sendProblem } from './problem.js'
+import { projectRoutes } from './projects.js'
+import { recordRoutes } from './records.js'
+import { sessionRoutes, signInRoute } from './sessions.js'
+import { sourceRoutes, uploadRoute } from './sources.js'
+import { compileValidator, type ZodTypes } from './validation.js'
+import { authenticate } from './who.js'
+
+export interface HttpServerOptions extends Omit<HttpContext, 'maxUploadBytes'> {
+  /** Folder of the built dashboard; null or not built: its pages are 404. */
+  readonly dashboardDir: string | null
+  readonly log: Log
+  /** Most bytes of an uploaded file. Default 2 GiB. */
+  readonly maxUploadBytes?: number
+}
+
+/** The HTTP side of a process. */
+export interface HttpServer {
+  /** Node's own server, for the live transport. */
+  readonly server: Server
+  /** Opens the port (0: a free one) and answers the one it got. @throws what Node throws, `EADDRINUSE` for instance. */
+  listen(address: { readonly host: string; readonly port: number }): Promise<number>
+  /** Takes no new connection, lets running requests end, closes idle ones. */
+  close(): Promise<void>
+}
+
+const MAX_UPLOAD_BYTES = 2 * 1024 ** 3
+/** JSON bodies; uploads have their own limit. */
+const MAX_JSON_BYTES = 1_048_576
+const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/
+
+/** All routes over one context. Nothing listens yet. */
+export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const context: HttpContext = { ...options, maxUploadBytes: options.maxUploadBytes ?? MAX_UPLOAD_BYTES }
+  const app: HttpApp = Fastify({
+    // Pino's own type knows more than Fastify asks for.
+    loggerInstance: options.log as FastifyBaseLogger,
+    disableRequestLogging: true,
+    bodyLimit: MAX_JSON_BYTES,
+    requestIdHeader: false,
+    genReqId: ({ headers }) => {
+      const given = headers['x-request-id']
+      return typeof given === 'string' && REQUEST_ID.test(given) ? given : newId()
+    },
+    frameworkErrors: (error, request, reply) => {
+      void sendProblem(error, request, reply)
+    },
+    clientErrorHandler: (error, socket) => {
+      if (socket.writable) socket.end(rawProblem(error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400, newId()))
+      else socket.destroy()
+    },
+  }).withTypeProvider<ZodTypes>()
+  app.setValidatorCompiler(compileValidator)
+  app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply))
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id)
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, url, id: requestId } = request
+    request.log.info({ requestId, method, url, status: reply.statusCode, elapsedMs: Math.round(reply.elapsedTime) }, 'answered')
+  })
+  await app.register(helmet, securityHeaders(context.publicUrl().startsWith('https:')))
+  await app.register(cookie)
+
+  signInRoute(app, context)
+  await app.register(async (plain) => liveWithoutUpgrade(plain.withTypeProvider<ZodTypes>()))
+  await app.register(async (scope) => {
+    const signedIn = scope.withTypeProvider<ZodTypes>()
+    // No default: a handler without the hook below would have no principal, and fails.
+    signedIn.decorateRequest('principal', null as unknown as Principal)
+    signedIn.addHook('onRequest', async (request, reply) => {
+      // Nobody's answer may stand in a shared cache.
+      reply.header('cache-control', 'no-store')
+      request.principal = await authenticate(context, request)
+    })
+    sessionRoutes(signedIn, context)
+    projectRoutes(signedIn, context)
+    memberRoutes(signedIn, context)
+    sourceRoutes(signedIn, context)
+    recordRoutes(signedIn, context)
+    jobRoutes(signedIn, context)
+    matchRoutes(signedIn, context)
+    decisionRoutes(signedIn, context)
+    breakRoutes(signedIn, context)
+    exportRoute(signedIn, context)
+    await signedIn.register(async (uploads) => uploadRoute(uploads.withTypeProvider<ZodTypes>(), context))
+  })
+  serveDashboard(app, options.dashboardDir)
+  await app.ready()
+  return {
+    server: app.server,
+    async listen(address) {
+      await app.listen(address)
+      const bound = app.server.address()
+      return typeof bound === 'object' && bound !== null ? bound.port : address.port
+    },
+    close: () => app.close(),
+  }
+}
+
+/** The address of the live sessions asked without an upgrade (C1); upgrades never get here. */
+function liveWithoutUpgrade(app: HttpApp): void {
+  app.get('/v1/live', async (request, reply) => {
+    const error = new AppError('UNSUPPORTED', { message: 'this address speaks WebSocket only' })
+    return reply
+      .code(426)
+      .header('upgrade', 'websocket')
+      .type('application/problem+json')
+      .send(problemOf(error, 426, request.id))
+  })
+}
+
+/** No inline script, no frame, nothing from elsewhere; HSTS only where people come over TLS. */
+function securityHeaders(isTls: boolean) {
+  return {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'self'"],
+        imgSrc: ["'self'", 'data:'],
+        objectSrc: ["'none'"],
+        baseUri: ["'none'"],
+        formAction: ["'self'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+    frameguard: { action: 'deny' },
+    hsts: isTls,
+  } as const
+}

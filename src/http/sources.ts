@@ -1,0 +1,154 @@
+import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+import { z } from 'zod'
+import type { Db } from '../db/client.js'
+import { getProject } from '../db/projects.js'
+import { deleteSource, getSource, listSources, readRejectedRows } from '../db/sources.js'
+import { AppError } from '../errors.js'
+import { csvLine } from '../exports/csv.js'
+import type { ProjectId, SourceId } from '../ids.js'
+import type { Mapping } from '../imports/statement-parser.js'
+import { importStatement, previewStatement } from '../jobs/import.js'
+import { SIDES, type SourceView } from '../protocol/views.js'
+import type { HttpApp, HttpContext } from './context.js'
+import { idPageOf, readIdCursor } from './cursor.js'
+import { MAPPING } from './mapping.js'
+import { flag, name, page, pathId, problemsOf } from './validation.js'
+import { enter } from './who.js'
+
+const PARAMS = z.object({ project: z.string() })
+const SOURCE_PARAMS = PARAMS.extend({ source: z.string() })
+const UPLOAD = z.object({
+  side: z.enum(SIDES),
+  name: name(255),
+  format: z.string().max(20).default('auto'),
+  mapping: z.string().max(16_384).optional(),
+  again: flag,
+  dryRun: flag,
+})
+const LIST = z.object(page)
+
+/** After a refusal the rest of the body is read and dropped, so that the client gets to the answer; beyond this the connection is cut. */
+const MAX_DISCARDED_BYTES = 64 * 1_048_576
+
+/** Files of the project. */
+export function sourceRoutes(app: HttpApp, context: HttpContext): void {
+  const { db, wakeOutbox } = context
+
+  app.get('/v1/projects/:project/sources', { schema: { params: PARAMS, querystring: LIST } }, async (request) => {
+    const { project } = await enter(context, request, request.params.project, 'viewer')
+    const { limit, cursor } = request.query
+    return idPageOf(await listSources(db, project, { limit: limit + 1, after: readIdCursor(cursor) }), limit)
+  })
+
+  app.get('/v1/projects/:project/sources/:source', { schema: { params: SOURCE_PARAMS } }, async (request) => {
+    const { project } = await enter(context, request, request.params.project, 'viewer')
+    return { source: await requireSource(db, project, request.params.source) }
+  })
+
+  app.get('/v1/projects/:project/sources/:source/rejected', { schema: { params: SOURCE_PARAMS } }, async (request, reply) => {
+    const { project } = await enter(context, request, request.params.project, 'viewer')
+    const source = await requireSource(db, project, request.params.source)
+    return reply
+      .type('text/csv; charset=utf-8')
+      .header('content-disposition', `attachment; filename="rejected-${source.id}.csv"`)
+      .send(Readable.from(rejectedCsv(db, source.id as SourceId)))
+  })
+
+  app.delete('/v1/projects/:project/sources/:source', { schema: { params: SOURCE_PARAMS } }, async (request, reply) => {
+    const { project, user } = await enter(context, request, request.params.project, 'analyst')
+    await deleteSource(db, project, pathId(request.params.source, 'source'), user)
+    wakeOutbox(project)
+    return reply.code(204).send()
+  })
+}
+
+/** The upload, in a scope of its own: whatever the type of its body says, nobody reads it before the import does. */
+export function uploadRoute(app: HttpApp, context: HttpContext): void {
+  const { db, maxUploadBytes, wakeOutbox } = context
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', (_request, _body, done) => done(null))
+
+  app.post('/v1/projects/:project/sources', { schema: { params: PARAMS, querystring: UPLOAD } }, async (request, reply) => {
+    try {
+      const { project, user } = await enter(context, request, request.params.project, 'analyst')
+      const { side, name, format, again, dryRun } = request.query
+      const mapping = readMapping(request.query.mapping)
+      const currency = (await getProject(db, project))?.currency ?? null
+      const statement = {
+        name,
+        format,
+        currency,
+        bytes: limited(request.raw, maxUploadBytes),
+        ...(mapping === undefined ? {} : { mapping }),
+      }
+      if (dryRun) return await previewStatement(statement)
+      const imported = await importStatement({ ...statement, db, project, side, again, actor: user })
+      wakeOutbox(project)
+      return reply.code(201).header('location', `/v1/projects/${project}/sources/${imported.source.id}`).send(imported)
+    } finally {
+      discardRest(request.raw)
+    }
+  })
+}
+
+async function requireSource(db: Db, project: ProjectId, source: string): Promise<SourceView> {
+  const view = await getSource(db, project, pathId(source, 'source'))
+  if (view === null) throw new AppError('NOT_FOUND', { message: 'no such source' })
+  return view
+}
+
+function readMapping(json: string | undefined): Mapping | undefined {
+  if (json === undefined) return undefined
+  let value: unknown
+  try {
+    value = JSON.parse(json)
+  } catch (cause) {
+    throw new AppError('INVALID', { problems: [{ path: 'mapping', message: 'must be JSON' }], cause })
+  }
+  const parsed = MAPPING.safeParse(value)
+  if (parsed.success) return parsed.data
+  throw new AppError('INVALID', { problems: problemsOf(parsed.error).map((problem) => ({ ...problem, path: `mapping.${problem.path}` })) })
+}
+
+/** The body, refused when it is too long; who stops reading early leaves the connection open for the answer. */
+async function* limited(body: IncomingMessage, maxBytes: number): AsyncGenerator<Uint8Array> {
+  if (Number(body.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes)
+  let bytes = 0
+  for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    if (bytes > maxBytes) throw tooLarge(maxBytes)
+    yield chunk
+  }
+}
+
+function tooLarge(maxBytes: number): AppError {
+  return new AppError('TOO_LARGE', { message: `a file may have at most ${maxBytes} bytes` })
+}
+
+function discardRest(body: IncomingMessage): void {
+  if (body.readableEnded || body.destroyed) return
+  let bytes = 0
+  body.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    if (bytes > MAX_DISCARDED_BYTES) body.destroy()
+  })
+  body.on('error', () => undefined)
+  body.resume()
+}
+
+/** The rejected rows with their reasons in front; the header is that of the first one, further cells of a ragged row follow without a name. */
+async function* rejectedCsv(db: Db, source: SourceId): AsyncGenerator<string> {
+  let columns: readonly string[] | null = null
+  for await (const { rowNo, message, cells } of readRejectedRows(db, source)) {
+    if (columns === null) {
+      columns = Object.keys(cells)
+      yield csvLine(['row', 'reason', ...columns], [])
+    }
+    const known = new Set(columns)
+    const named = columns.map((column) => cells[column] ?? null)
+    const further = Object.entries(cells).flatMap(([column, cell]) => (known.has(column) ? [] : [cell]))
+    yield csvLine([String(rowNo), message, ...named, ...further], ['number'])
+  }
+  if (columns === null) yield csvLine(['row', 'reason'], [])
+}
