@@ -6,6 +6,8 @@ export const MAX_ITEMS = 1_000
 export const MAX_BATCH_BYTES = 2 * 1024 * 1024
 /** Body of an event, in bytes: 32 KiB of data (P1), and 1 KiB for actor and trace. */
 export const MAX_EVENT_BODY_BYTES = 33 * 1024
+/** Body of an event from the outbox, in bytes: a fact is news whatever its size, but must fit a frame of 256 KiB (C6). */
+export const MAX_OUTBOX_BODY_BYTES = 192 * 1024
 /** Body of a latest value, in bytes: 8 KiB of data (D4) and `{"data":}`. */
 export const MAX_LATEST_BODY_BYTES = 8 * 1024 + 9
 /** Live keys of a project (D4). */

@@ -6,6 +6,7 @@ import {
   MAX_ITEMS,
   MAX_LATEST_BODY_BYTES,
   MAX_NAME_BYTES,
+  MAX_OUTBOX_BODY_BYTES,
   MAX_TYPE_BYTES,
 } from './bus.js'
 
@@ -13,6 +14,8 @@ const TYPE = /^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$/
 // Ids, keys and bodies are lines of a bus message: a control character would end one early.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it is what we look for
 const CONTROL = /[\u0000-\u001f\u007f]/
+
+const BODY_LIMITS = { event: MAX_EVENT_BODY_BYTES, outbox: MAX_OUTBOX_BODY_BYTES, latest: MAX_LATEST_BODY_BYTES }
 
 /**
  * Checks what publish.lua checks, in the same order and words, for a bus without Redis.
@@ -48,7 +51,7 @@ function problemOf(item: BusItem): string | null {
   if (item.kind === 'latest' && item.version !== undefined && (!Number.isSafeInteger(item.version) || item.version < 1)) {
     return 'version must be a positive integer'
   }
-  const limit = item.kind === 'latest' ? MAX_LATEST_BODY_BYTES : MAX_EVENT_BODY_BYTES
+  const limit = BODY_LIMITS[item.kind]
   if (Buffer.byteLength(item.body) > limit) return `body must be at most ${limit} bytes`
   if (!item.body.startsWith('{"') || !item.body.endsWith('}') || CONTROL.test(item.body)) return 'body must be a JSON object on one line'
   return null

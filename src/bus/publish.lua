@@ -31,8 +31,8 @@ local IDS_MAX_AGE_MS = 1200000
 local TOMBSTONE_MS = 600000
 local MAX_ITEMS = 1000
 local MAX_BATCH_BYTES = 2097152
-local MAX_EVENT_BODY_BYTES = 33792
-local MAX_LATEST_BODY_BYTES = 8201
+-- by kind
+local MAX_BODY_BYTES = { e = 33792, o = 196608, l = 8201 }
 local MAX_NAME_BYTES = 512
 local MAX_TYPE_BYTES = 128
 local MAX_LIVE_KEYS = 1000
@@ -78,7 +78,7 @@ for index = 0, count - 1 do
   elseif version ~= '' and not (kind == 'e' and version == 'n') then
     return invalid(index, 'version of an event must be empty or n')
   end
-  local limit = kind == 'l' and MAX_LATEST_BODY_BYTES or MAX_EVENT_BODY_BYTES
+  local limit = MAX_BODY_BYTES[number and 'o' or kind]
   if #body > limit then return invalid(index, 'body must be at most ' .. limit .. ' bytes') end
   if string.sub(body, 1, 2) ~= '{"' or string.sub(body, -1) ~= '}' or string.find(body, '[%z\1-\31\127]') then
     return invalid(index, 'body must be a JSON object on one line')
