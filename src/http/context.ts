@@ -8,10 +8,8 @@ import type { ZodTypes } from './validation.js'
 /** What the routes work with; made once, in the composition root. */
 export interface HttpContext {
   readonly db: Db
-  /** Judges Bearer tokens. */
+  /** Judges Bearer tokens and sign-in codes. */
   readonly tokens: TokenAuthority
-  /** Signs sign-in codes, as `tallyroom link` does. */
-  readonly secret: Uint8Array
   /** Pages that may write with the dashboard's cookie. */
   readonly isOriginAllowed: (origin: string) => boolean
   /** Address that people use, `http(s)://host[:port]`; asked at each request, because port 0 is known only after listening. */

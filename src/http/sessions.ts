@@ -4,7 +4,6 @@ import { AppError } from '../errors.js'
 import { SESSION_COOKIE } from '../sessions/auth.js'
 import { isLoopback } from '../sessions/origins.js'
 import type { HttpApp, HttpContext } from './context.js'
-import { readSignInCode } from './sign-in.js'
 import { originOf } from './who.js'
 
 const BODY = z.object({ code: z.string().min(1).max(4096) })
@@ -15,7 +14,7 @@ export function signInRoute(app: HttpApp, context: HttpContext): void {
     // A foreign page must not sign people in under a name that they do not expect.
     if (originOf(request, context.isOriginAllowed) === 'foreign') throw new AppError('ORIGIN_FORBIDDEN')
     const now = Date.now()
-    const session = await redeemCode(context.db, await readSignInCode(context.secret, request.body.code, now), now)
+    const session = await redeemCode(context.db, await context.tokens.verifySignInCode(request.body.code), now)
     const expires = new Date(session.expiresAt)
     reply.setCookie(SESSION_COOKIE, session.secret, { ...cookieOptions(context), expires })
     return reply.code(201).send({ user: session.user, expiresAt: expires.toISOString() })
