@@ -7,7 +7,6 @@ import { OutboxPublisher } from './bus/outbox.js'
 import { RedisBus } from './bus/redis-bus.js'
 import type { Config } from './config.js'
 import type { Db } from './db/client.js'
-import { findSession } from './db/credentials.js'
 import { releaseAllLeases } from './db/job-chunks.js'
 import { roleIn } from './db/members.js'
 import { requireMigrated } from './db/migrate.js'
@@ -16,7 +15,8 @@ import { findPendingProjects, markOutboxPublished, readPendingOutbox, sweepOutbo
 import { readSnapshot } from './db/snapshot.js'
 import { sweepAbandonedSources } from './db/sources.js'
 import { UsageError } from './errors.js'
-import { createHttpServer } from './http/server.js'
+import { createHttpServer, type HttpServer } from './http/server.js'
+import { cookiePrincipal } from './http/who.js'
 import type { ProjectId } from './ids.js'
 import { ProgressPublisher } from './jobs/progress.js'
 import { JobWorker } from './jobs/worker.js'
@@ -96,41 +96,42 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     if (config.ROLE === 'work') return { db, isEmbedded, secret, address: null, wakeJobs, stop }
 
     const tokens = new TokenAuthority({ secret })
-    const cookie = async (value: string) => findSession(db, value, Date.now())
+    // Known only after listening, when the port may have been chosen by the system.
+    const place = { port: config.PORT, origins: new Set<string>() as ReadonlySet<string> }
+    const address = () => config.PUBLIC_URL?.replace(/\/$/, '') ?? `http://${hostName(config.HOST)}:${place.port}`
+    const isOriginAllowed = (origin: string) => place.origins.has(origin)
     const http = await createHttpServer({
       db,
       tokens,
       secret,
       log,
-      publicUrl: config.PUBLIC_URL ?? null,
+      isOriginAllowed,
+      publicUrl: address,
       dashboardDir: DASHBOARD_DIR,
       wakeJobs,
       wakeOutbox: (project) => outbox.wake(project),
       closeSessions: (credential) => live.closeCredential(credential),
+      projectDeleted: (project) => live.closeProject(project),
     })
-    const transport = createWsTransport({ server: http.server })
-    const origins = new Set<string>()
+    stops.push(() => http.close())
     const live = new LiveServer({
       bus,
-      transport,
+      transport: createWsTransport({ server: http.server }),
       log,
       node: randomUUID().slice(0, 8),
       tokens,
-      cookie,
+      cookie: (value) => cookiePrincipal(db, value),
       membership: (principal, project) => roleIn(db, principal, project),
       snapshot: (project) => readSnapshot(db, project),
-      isOriginAllowed: (origin) => origins.has(origin),
+      isOriginAllowed,
       maxSessionsPerUser: config.MAX_SESSIONS_PER_USER,
     })
     live.start()
+    // Before HTTP ends: closing a server waits for its sockets.
     stops.push(() => live.stop())
-    const port = await listen(http, config)
-    stops.push(() => http.close())
-    // Nobody connects before the port is open, and only then it is known.
-    for (const origin of allowedOrigins({ host: config.HOST, port, publicUrl: config.PUBLIC_URL, allowed: config.ALLOWED_ORIGINS }))
-      origins.add(origin)
-    const address = config.PUBLIC_URL?.replace(/\/$/, '') ?? `http://${hostName(config.HOST)}:${port}`
-    return { db, isEmbedded, secret, address, wakeJobs, stop }
+    place.port = await listen(http, config)
+    place.origins = allowedOrigins({ host: config.HOST, port: place.port, publicUrl: config.PUBLIC_URL, allowed: config.ALLOWED_ORIGINS })
+    return { db, isEmbedded, secret, address: address(), wakeJobs, stop }
   } catch (error) {
     await stop()
     throw error
@@ -191,18 +192,13 @@ async function sweep(db: Db): Promise<void> {
   await sweepAbandonedSources(db, 'stale')
 }
 
-/** @throws UsageError when the port is taken or may not be used. */
-async function listen(
-  http: { listen(options: { port: number; host: string }): Promise<unknown>; readonly server: { address(): unknown } },
-  config: Config,
-): Promise<number> {
+/** Answers the port. @throws UsageError when it is taken or may not be used. */
+async function listen(http: HttpServer, { HOST: host, PORT: port }: Config): Promise<number> {
   try {
-    await http.listen({ port: config.PORT, host: config.HOST })
+    return await http.listen({ host, port })
   } catch (error) {
-    throw new UsageError(`cannot listen on ${config.HOST}:${config.PORT}: ${reasonOf(error)}; set PORT to another one`)
+    throw new UsageError(`cannot listen on ${host}:${port}: ${reasonOf(error)}; set PORT to another one`)
   }
-  const address = http.server.address()
-  return typeof address === 'object' && address !== null && 'port' in address ? Number(address.port) : config.PORT
 }
 
 function reasonOf(error: unknown): string {
