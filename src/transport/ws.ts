@@ -46,15 +46,17 @@ class WsTransport implements Transport {
 
   constructor(options: WsTransportOptions) {
     this.#options = options
-    this.#wss = new WebSocketServer({
+    // Not written in place: the published types of `ws` lag behind its options.
+    const settings = {
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
       maxPayload: options.maxMessageBytes,
       maxFragments: MAX_FRAGMENTS,
       closeTimeout: CLOSE_TIMEOUT_MS,
-      handleProtocols: (offered) => options.subprotocols.find((name) => offered.has(name)) ?? false,
-    })
+      handleProtocols: (offered: ReadonlySet<string>) => options.subprotocols.find((name) => offered.has(name)) ?? false,
+    }
+    this.#wss = new WebSocketServer(settings)
     this.#onUpgrade = (request, duplex, head) => this.#upgrade(request, duplex, head)
   }
 
@@ -98,17 +100,18 @@ class WsTransport implements Transport {
   #upgrade(request: IncomingMessage, duplex: Duplex, head: Buffer): void {
     // Until `ws` takes over, a reset of the connection would otherwise be an uncaught error.
     duplex.on('error', () => duplex.destroy())
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost')
-    if (pathname !== this.#options.path) return refuse(duplex, { status: 404, code: 'NOT_FOUND', message: 'no live sessions here' })
-    if (!this.#speaks(request.headers['sec-websocket-protocol'])) {
-      const message = `offer one of the subprotocols ${this.#options.subprotocols.join(', ')}, or none`
-      return refuse(duplex, { status: 400, code: 'MALFORMED', message })
-    }
     const { origin, authorization, cookie } = request.headers
     const shown: UpgradeRequest = { origin, authorization, cookie }
-    const refusal = this.#handler?.admit(shown)
-    if (refusal) return refuse(duplex, refusal)
-    this.#wss.handleUpgrade(request, duplex, head, (ws) => this.#open(ws, duplex, shown))
+    const refusal = this.#refusalOf(request) ?? this.#handler?.admit(shown)
+    if (refusal) refuse(duplex, refusal)
+    else this.#wss.handleUpgrade(request, duplex, head, (ws) => this.#open(ws, duplex, shown))
+  }
+
+  #refusalOf(request: IncomingMessage): Refusal | null {
+    const path = (request.url ?? '').split('?', 1)[0]
+    if (path !== this.#options.path) return { status: 404, code: 'NOT_FOUND', message: 'no live sessions here' }
+    if (this.#speaks(request.headers['sec-websocket-protocol'])) return null
+    return { status: 400, code: 'MALFORMED', message: `offer one of the subprotocols ${this.#options.subprotocols.join(', ')}, or none` }
   }
 
   #speaks(offered: string | undefined): boolean {
