@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { readControlTotals, readSummary } from '../../src/db/summary.js'
+import { newId, type ProjectId } from '../../src/ids.js'
+import { addSource, Review } from './review-fixture.js'
+import { DATABASES, type TestDatabase } from './test-databases.js'
+
+describe.each(DATABASES)('the summary on $name', ({ create }) => {
+  let database: TestDatabase
+  let review: Review
+
+  beforeAll(async () => {
+    database = await create()
+  })
+  afterAll(() => database.close())
+  beforeEach(async () => {
+    review = await Review.open(database.db)
+  })
+
+  test('counts and sums records by side, currency and state, exactly', async () => {
+    const left = await review.record('left', { externalId: 'L1', amount: '0.1' })
+    await review.match(left, await review.record('right', { externalId: 'R1', amount: '0.1' }), { status: 'confirmed' })
+    const suggested = await review.record('left', { externalId: 'L2', amount: '0.2' })
+    await review.match(suggested, await review.record('right', { externalId: 'R2', amount: '-12345678901234567890.12' }))
+    await review.record('left', { externalId: 'L3', amount: '7', currency: 'USD' })
+
+    const { totals, controlTotals } = await readSummary(database.db, review.project)
+
+    expect(totals).toEqual([
+      { side: 'left', currency: 'EUR', state: 'matched', count: 1, amount: '0.1' },
+      { side: 'left', currency: 'EUR', state: 'suggested', count: 1, amount: '0.2' },
+      { side: 'right', currency: 'EUR', state: 'matched', count: 1, amount: '0.1' },
+      { side: 'right', currency: 'EUR', state: 'suggested', count: 1, amount: '-12345678901234567890.12' },
+      { side: 'left', currency: 'USD', state: 'open', count: 1, amount: '7' },
+    ])
+    expect(controlTotals).toEqual([
+      { currency: 'EUR', side: 'left', total: '0.3', matched: '0.1', open: '0.2', excluded: '0' },
+      {
+        currency: 'EUR',
+        side: 'right',
+        total: '-12345678901234567890.02',
+        matched: '0.1',
+        open: '-12345678901234567890.12',
+        excluded: '0',
+      },
+      { currency: 'USD', side: 'left', total: '7', matched: '0', open: '7', excluded: '0' },
+    ])
+    expect(await readControlTotals(database.db, review.project)).toEqual(controlTotals)
+  })
+
+  test('a record is matched once however many suggestions it had, and open again after the last one was rejected', async () => {
+    const left = await review.record('left', { externalId: 'L1' })
+    const matches = [
+      await review.match(left, await review.record('right', { externalId: 'R1' })),
+      await review.match(left, await review.record('right', { externalId: 'R2' })),
+    ]
+    const stateOfLeft = async () => (await readSummary(database.db, review.project)).totals.find((total) => total.side === 'left')
+
+    expect(await stateOfLeft()).toMatchObject({ state: 'suggested', count: 1 })
+    await database.db.match.update({ where: { id: matches[0]! }, data: { status: 'confirmed' } })
+    expect(await stateOfLeft()).toMatchObject({ state: 'matched', count: 1 })
+    await database.db.match.updateMany({ where: { id: { in: matches } }, data: { status: 'rejected' } })
+    expect(await stateOfLeft()).toMatchObject({ state: 'open', count: 1 })
+  })
+
+  test('rows without an amount are counted but have no part in control totals', async () => {
+    await review.record('left', { externalId: 'L1', amount: null })
+    const { totals, controlTotals } = await readSummary(database.db, review.project)
+    expect(totals).toEqual([{ side: 'left', currency: 'XXX', state: 'open', count: 1, amount: '0' }])
+    expect(controlTotals).toEqual([])
+  })
+
+  test('a file that is still being imported does not show', async () => {
+    const source = await addSource(database.db, review.project, 'left', 'slow.csv', 'importing')
+    await review.record('left', { externalId: 'L1' }, source)
+    expect((await readSummary(database.db, review.project)).totals).toEqual([])
+  })
+
+  test('the revision grows with the news of the project, and an unknown project is empty', async () => {
+    const before = await readSummary(database.db, review.project)
+    await database.db.project.update({ where: { id: review.project }, data: { outboxNo: { increment: 3 } } })
+    expect((await readSummary(database.db, review.project)).revision).toBe(before.revision + 3)
+    expect(await readSummary(database.db, newId<ProjectId>())).toEqual({ revision: 0, totals: [], controlTotals: [], activeJobs: 0 })
+  })
+})
