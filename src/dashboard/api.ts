@@ -1,0 +1,145 @@
+import type { BreakView, JobView, MatchView, ProjectView, RecordView, Role, Side, SourceView, Summary, UserRef } from '../protocol/views.js'
+
+export interface Page<Item> {
+  readonly items: readonly Item[]
+  readonly nextCursor: string | null
+}
+
+export interface Me {
+  readonly user: UserRef
+  readonly projects: readonly { readonly id: string; readonly name: string; readonly role: Role }[]
+  readonly liveUrl: string
+}
+
+export interface FieldProblem {
+  readonly path: string
+  readonly message: string
+  readonly readings?: readonly { readonly value: string; readonly example: string }[]
+}
+
+export interface MatchDetail {
+  readonly match: MatchView
+  readonly leftRecords: readonly RecordView[]
+  readonly rightRecords: readonly RecordView[]
+}
+
+export interface RecordDetail {
+  readonly record: RecordView
+}
+
+export interface DecisionResult {
+  readonly match: string
+  readonly result: 'done' | 'conflict' | 'forbidden' | 'needs-second-person'
+  readonly current: MatchView
+}
+
+/** What the server, or the way to it, answered instead of a result. */
+export class ApiError extends Error {
+  readonly code: string
+  readonly status: number
+  readonly requestId: string | null
+  readonly problems: readonly FieldProblem[]
+  readonly retryAfterMs: number | null
+
+  constructor(
+    message: string,
+    about: { code: string; status: number; requestId?: string | null; problems?: readonly FieldProblem[]; retryAfterMs?: number | null },
+  ) {
+    super(message)
+    this.name = 'ApiError'
+    this.code = about.code
+    this.status = about.status
+    this.requestId = about.requestId ?? null
+    this.problems = about.problems ?? []
+    this.retryAfterMs = about.retryAfterMs ?? null
+  }
+}
+
+type Query = Readonly<Record<string, string | number | null | undefined>>
+
+let onSignedOut: () => void = () => undefined
+
+/** `handler` is called whenever the server says that nobody is signed in. */
+export function watchSignedOut(handler: () => void): void {
+  onSignedOut = handler
+}
+
+export const api = {
+  redeem: (code: string) => request<{ user: UserRef }>('POST', '/v1/sessions', { body: { code }, isSignIn: true }),
+  signOut: () => request<undefined>('DELETE', '/v1/sessions/current'),
+  me: () => request<Me>('GET', '/v1/me', { isSignIn: true }),
+  projects: (cursor: string | null) => request<Page<ProjectView>>('GET', '/v1/projects', { query: { limit: 50, cursor } }),
+  createProject: (body: { name: string; currency?: string }) => request<{ project: ProjectView }>('POST', '/v1/projects', { body }),
+  summary: (project: string) => request<Summary>('GET', `/v1/projects/${project}/summary`),
+  sources: (project: string) => request<Page<SourceView>>('GET', `/v1/projects/${project}/sources`, { query: { limit: 100 } }),
+  startJob: (project: string) => request<{ job: JobView }>('POST', `/v1/projects/${project}/jobs`, { body: { kind: 'match' } }),
+  cancelJob: (project: string, job: string) => request<{ job: JobView }>('POST', `/v1/projects/${project}/jobs/${job}/cancel`),
+  matches: (project: string, query: Query) => request<Page<MatchView>>('GET', `/v1/projects/${project}/matches`, { query }),
+  match: (project: string, match: string) => request<MatchDetail>('GET', `/v1/projects/${project}/matches/${match}`),
+  breaks: (project: string, query: Query) => request<Page<BreakView>>('GET', `/v1/projects/${project}/breaks`, { query }),
+  record: (project: string, record: string) => request<RecordDetail>('GET', `/v1/projects/${project}/records/${record}`),
+  decide: (project: string, item: { match: string; version: number; decision: 'confirm' | 'reject' }) =>
+    request<{ items: readonly DecisionResult[] }>('POST', `/v1/projects/${project}/decisions`, { body: { items: [item] } }),
+}
+
+/** Where an export is downloaded from. */
+export function exportUrl(project: string, what: 'matches' | 'breaks' | 'records', format: 'csv' | 'ndjson'): string {
+  return `/v1/projects/${project}/export?what=${what}&format=${format}`
+}
+
+/** Where a file is sent to; `dryRun` reads it and stores nothing. */
+export function sourceUrl(project: string, query: { side: Side; name: string; mapping?: string; dryRun?: 'true'; again?: 'true' }): string {
+  return `/v1/projects/${project}/sources${queryText(query)}`
+}
+
+/** Sends a request and reads the JSON that answers it. @throws ApiError whatever went wrong. */
+export async function request<Answer>(
+  method: string,
+  path: string,
+  options: { readonly query?: Query; readonly body?: unknown; readonly file?: Blob; readonly isSignIn?: true } = {},
+): Promise<Answer> {
+  const init: RequestInit = { method, headers: { accept: 'application/json' }, credentials: 'same-origin' }
+  if (options.file !== undefined) {
+    init.body = options.file
+    init.headers = { ...init.headers, 'content-type': 'application/octet-stream' }
+  } else if (options.body !== undefined) {
+    init.body = JSON.stringify(options.body)
+    init.headers = { ...init.headers, 'content-type': 'application/json' }
+  }
+  let response: Response
+  try {
+    response = await fetch(`${path}${queryText(options.query ?? {})}`, init)
+  } catch {
+    throw new ApiError('the server cannot be reached', { code: 'UNREACHABLE', status: 0 })
+  }
+  const text = await response.text()
+  // The server is our own: its answers have the shapes of the contract.
+  if (response.ok) return (text === '' ? undefined : JSON.parse(text)) as Answer
+  const error = readProblem(response.status, text, response.headers.get('x-request-id'), response.headers.get('retry-after'))
+  if (error.status === 401 && options.isSignIn === undefined) onSignedOut()
+  throw error
+}
+
+/** The error that an answer describes, also when it is no problem document (a proxy's page, say). */
+export function readProblem(status: number, text: string, requestId: string | null, retryAfter: string | null): ApiError {
+  let body: { code?: string; detail?: string; title?: string; requestId?: string; errors?: FieldProblem[] } = {}
+  try {
+    body = JSON.parse(text)
+  } catch {
+    // Not ours; the status says enough.
+  }
+  return new ApiError(body.detail ?? body.title ?? `the server answered ${status}`, {
+    code: body.code ?? 'UNKNOWN',
+    status,
+    requestId: body.requestId ?? requestId,
+    problems: body.errors ?? [],
+    retryAfterMs: retryAfter === null ? null : Number(retryAfter) * 1_000,
+  })
+}
+
+function queryText(query: Query): string {
+  const parts = Object.entries(query).flatMap(([name, value]) =>
+    value === null || value === undefined || value === '' ? [] : [`${name}=${encodeURIComponent(value)}`],
+  )
+  return parts.length === 0 ? '' : `?${parts.join('&')}`
+}

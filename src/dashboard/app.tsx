@@ -1,0 +1,54 @@
+import { useEffect, useErrorBoundary } from 'preact/hooks'
+import { lazyPage } from './lazy.js'
+import { followNetwork } from './live.js'
+import { SignInPage } from './pages/sign-in-page.js'
+import { Failure } from './parts/states.js'
+import { followAddress, route } from './route.js'
+import { asApiError, followSession, session, startSession } from './session.js'
+import { useStore } from './store.js'
+
+const ProjectsPage = lazyPage(async () => (await import('./pages/projects-page.js')).ProjectsPage)
+const ProjectPage = lazyPage(async () => (await import('./pages/project-page.js')).ProjectPage)
+
+/** The whole application: who is here, then the page that the address names. */
+export function App() {
+  const state = useStore(session)
+  const place = useStore(route)
+  const [thrown, resetThrown] = useErrorBoundary()
+  useEffect(() => {
+    followSession()
+    followNetwork()
+    void startSession().finally(followAddress)
+  }, [])
+  if (thrown !== undefined) {
+    return (
+      <main class="page page--narrow">
+        <Failure error={asApiError(thrown)} onRetry={resetThrown} />
+      </main>
+    )
+  }
+  switch (state.kind) {
+    case 'starting':
+      return null
+    case 'failed':
+      return (
+        <main class="page page--narrow">
+          <Failure error={state.error} onRetry={() => void startSession()} />
+        </main>
+      )
+    case 'signed-out':
+      return <SignInPage error={state.error} />
+    case 'expired':
+    case 'signed-in':
+      return (
+        <>
+          {state.kind === 'expired' && <SignInPage error={null} expiredUser={state.user} />}
+          {place.page === 'projects' ? (
+            <ProjectsPage user={state.user} />
+          ) : (
+            <ProjectPage key={place.project} user={state.user} project={place.project} tab={place.tab} />
+          )}
+        </>
+      )
+  }
+}

@@ -1,0 +1,50 @@
+// Exact arithmetic on decimal text: figures come as text and stay text, so no money ever becomes a float.
+
+interface Scaled {
+  readonly units: bigint
+  readonly scale: number
+}
+
+/** Sum of decimal texts, with as many decimals as the longest has. */
+export function sum(values: readonly string[]): string {
+  return format(values.map(parse).reduce((a, b) => combine(a, b, 1n), { units: 0n, scale: 0 }))
+}
+
+/** `left − right`, with as many decimals as the longer of both has. */
+export function subtract(left: string, right: string): string {
+  return format(combine(parse(left), parse(right), -1n))
+}
+
+/** -1, 0 or 1. */
+export function sign(value: string): -1 | 0 | 1 {
+  const { units } = parse(value)
+  return units === 0n ? 0 : units < 0n ? -1 : 1
+}
+
+/** Whole per cent of `part` in `whole`, rounded down, so that 100 means all; 0 of nothing is 0. */
+export function wholePercent(part: number, whole: number): number {
+  return whole === 0 ? 0 : Math.floor((part * 100) / whole)
+}
+
+function parse(text: string): Scaled {
+  const match = /^([+-]?)(\d+)(?:\.(\d+))?$/.exec(text)
+  if (match === null) throw new TypeError(`not a decimal: ${text}`)
+  const decimals = match[3] ?? ''
+  const units = BigInt(`${match[2]}${decimals}`)
+  return { units: match[1] === '-' ? -units : units, scale: decimals.length }
+}
+
+function combine(a: Scaled, b: Scaled, factor: bigint): Scaled {
+  const scale = Math.max(a.scale, b.scale)
+  return { units: atScale(a, scale) + factor * atScale(b, scale), scale }
+}
+
+function atScale({ units, scale }: Scaled, wanted: number): bigint {
+  return units * 10n ** BigInt(wanted - scale)
+}
+
+function format({ units, scale }: Scaled): string {
+  const digits = (units < 0n ? -units : units).toString().padStart(scale + 1, '0')
+  const text = scale === 0 ? digits : `${digits.slice(0, -scale)}.${digits.slice(-scale)}`
+  return units < 0n ? `-${text}` : text
+}

@@ -1,0 +1,170 @@
+import { useEffect, useState } from 'preact/hooks'
+import type { ProjectView, Summary, UserRef } from '../../protocol/views.js'
+import { type ApiError, api } from '../api.js'
+import { wholePercent } from '../decimal.js'
+import { formatCount, formatDate } from '../format.js'
+import { Empty, Failure, Skeleton } from '../parts/states.js'
+import { TopBar } from '../parts/top-bar.js'
+import { routeHref } from '../route.js'
+import { asApiError } from '../session.js'
+import { countStates } from '../totals.js'
+
+/** Everything that somebody may open, and a way to begin something new. */
+export function ProjectsPage({ user }: { readonly user: UserRef }) {
+  const [projects, setProjects] = useState<readonly ProjectView[] | null>(null)
+  const [cursor, setCursor] = useState<string | null>(null)
+  const [error, setError] = useState<ApiError | null>(null)
+  const [isCreating, setCreating] = useState(false)
+  const load = async (after: string | null) => {
+    setError(null)
+    try {
+      const page = await api.projects(after)
+      setProjects((held) => [...(after === null ? [] : (held ?? [])), ...page.items])
+      setCursor(page.nextCursor)
+    } catch (failure) {
+      setError(asApiError(failure))
+    }
+  }
+  useEffect(() => {
+    document.title = 'Projects · Tallyroom'
+    void load(null)
+  }, [])
+  const isEmpty = projects !== null && projects.length === 0
+  return (
+    <>
+      <TopBar user={user} />
+      <main class="page">
+        <div class="page__head">
+          <h1>Projects</h1>
+          {!isEmpty && !isCreating && (
+            <button type="button" class="button button--primary" onClick={() => setCreating(true)}>
+              New project
+            </button>
+          )}
+        </div>
+        {isCreating && <CreateProject onCancel={() => setCreating(false)} />}
+        {error !== null && <Failure error={error} onRetry={() => void load(null)} />}
+        {projects === null && error === null && <Skeleton kind="cards" />}
+        {isEmpty && !isCreating && (
+          <Empty
+            title="No project yet"
+            action={
+              <button type="button" class="button button--primary" onClick={() => setCreating(true)}>
+                Create a project
+              </button>
+            }
+          >
+            A project compares two sides, say a bank statement and a ledger, and shows everyone in it what agrees and what does not.
+          </Empty>
+        )}
+        {projects !== null && projects.length > 0 && (
+          <ul class="cards">
+            {projects.map((project) => (
+              <ProjectCard key={project.id} project={project} />
+            ))}
+          </ul>
+        )}
+        {cursor !== null && (
+          <button type="button" class="button" onClick={() => void load(cursor)}>
+            More
+          </button>
+        )}
+      </main>
+    </>
+  )
+}
+
+function ProjectCard({ project }: { readonly project: ProjectView }) {
+  const [summary, setSummary] = useState<Summary | null>(null)
+  useEffect(() => {
+    // The card stands without its figures; they come when they come.
+    api.summary(project.id).then(setSummary, () => undefined)
+  }, [project.id])
+  const counts = summary === null ? null : countStates(summary)
+  const percent = counts === null ? 0 : wholePercent(counts.matched, counts.all)
+  return (
+    <li>
+      <a class="card card--link" href={routeHref(project.id)}>
+        <h2>{project.name}</h2>
+        <p class="muted small">
+          {project.currency ?? 'Any currency'} · since {formatDate(project.createdAt.slice(0, 10))}
+        </p>
+        <div class="meter" aria-hidden="true">
+          <progress value={percent} max={100} />
+        </div>
+        <p class="card__figures">
+          {counts === null ? (
+            <span class="muted">&nbsp;</span>
+          ) : counts.all === 0 ? (
+            <span class="muted">Nothing imported yet</span>
+          ) : (
+            <>
+              <strong>{percent} % matched</strong>
+              <span>{formatCount(counts.suggested)} suggested</span>
+              <span>{formatCount(counts.open)} open</span>
+            </>
+          )}
+          {summary !== null && summary.activeJobs > 0 && <span class="pill pill--live">Running</span>}
+        </p>
+      </a>
+    </li>
+  )
+}
+
+function CreateProject({ onCancel }: { readonly onCancel: () => void }) {
+  const [name, setName] = useState('')
+  const [currency, setCurrency] = useState('')
+  const [error, setError] = useState<ApiError | null>(null)
+  const [isBusy, setBusy] = useState(false)
+  const submit = async (event: Event) => {
+    event.preventDefault()
+    setBusy(true)
+    try {
+      const { project } = await api.createProject({ name: name.trim(), ...(currency === '' ? {} : { currency }) })
+      location.hash = routeHref(project.id, 'import')
+    } catch (failure) {
+      setError(asApiError(failure))
+      setBusy(false)
+    }
+  }
+  return (
+    <form class="card form-row" onSubmit={submit}>
+      <label class="field field--wide">
+        <span>Name</span>
+        <input
+          type="text"
+          required
+          maxLength={200}
+          value={name}
+          placeholder="March, bank against ledger"
+          ref={(element) => element?.focus()}
+          onInput={(event) => setName(event.currentTarget.value)}
+        />
+      </label>
+      <label class="field">
+        <span>Currency, if the files name none</span>
+        <input
+          type="text"
+          pattern="[A-Za-z]{3}"
+          maxLength={3}
+          placeholder="EUR"
+          value={currency}
+          onInput={(event) => setCurrency(event.currentTarget.value.toUpperCase())}
+        />
+      </label>
+      <div class="row">
+        <button type="submit" class="button button--primary" disabled={isBusy || name.trim() === ''}>
+          Create
+        </button>
+        <button type="button" class="button button--quiet" onClick={onCancel}>
+          Cancel
+        </button>
+      </div>
+      {error !== null && (
+        <p class="notice notice--bad" role="alert">
+          {error.message}
+        </p>
+      )}
+    </form>
+  )
+}

@@ -1,0 +1,182 @@
+import { useState } from 'preact/hooks'
+import type { Side, SourceView } from '../../protocol/views.js'
+import type { ApiError } from '../api.js'
+import { formatCount } from '../format.js'
+import { chooseReading, type Mapping, type Preview } from '../mapping.js'
+import { MappingForm } from './mapping-form.js'
+import { PreviewTable } from './preview-table.js'
+
+/**
+ *   empty      no file                        → reading
+ *   reading    the server guesses the columns → ready · refused
+ *   ready      shown, can be corrected        → reading (another mapping) · sending
+ *   refused    an answer is needed, or the file is not usable
+ *   sending    on its way                     → imported · duplicate · refused
+ *   duplicate  these bytes are there already  → sending (again)
+ */
+export type FileState =
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'reading'; readonly file: File }
+  | { readonly kind: 'ready'; readonly file: File; readonly preview: Preview; readonly isChanged: boolean }
+  | { readonly kind: 'refused'; readonly file: File; readonly mapping: Mapping; readonly error: ApiError }
+  | { readonly kind: 'sending'; readonly file: File; readonly share: number }
+  | { readonly kind: 'duplicate'; readonly file: File; readonly preview: Preview }
+  | { readonly kind: 'imported'; readonly file: File; readonly source: SourceView }
+
+export interface FileCardProps {
+  readonly side: Side
+  readonly state: FileState
+  readonly onFiles: (files: readonly File[]) => void
+  readonly onMapping: (file: File, mapping: Mapping) => void
+  readonly onClear: () => void
+  readonly onAgain: () => void
+}
+
+const TITLES: Readonly<Record<Side, string>> = { left: 'Left side', right: 'Right side' }
+const HINTS: Readonly<Record<Side, string>> = { left: 'for example the bank’s statement', right: 'for example your ledger' }
+
+/** One side's file, from the drop to what was imported. */
+export function FileCard(props: FileCardProps) {
+  const { side, state } = props
+  return (
+    <section class="card file" aria-label={TITLES[side]}>
+      <div class="file__head">
+        <h2>
+          <span class={`side side--${side}`}>{side}</span>
+          {state.kind === 'empty' ? TITLES[side] : <span class="clip">{state.file.name}</span>}
+        </h2>
+        {state.kind !== 'empty' && state.kind !== 'sending' && (
+          <button type="button" class="link-button" onClick={props.onClear}>
+            {state.kind === 'imported' ? 'Another file' : 'Remove'}
+          </button>
+        )}
+      </div>
+      <FileBody {...props} />
+    </section>
+  )
+}
+
+function FileBody({ side, state, onFiles, onMapping, onAgain }: FileCardProps) {
+  switch (state.kind) {
+    case 'empty':
+      return <DropZone side={side} onFiles={onFiles} />
+    case 'reading':
+      return (
+        <p class="muted" aria-busy="true">
+          Reading the columns…
+        </p>
+      )
+    case 'ready':
+      return (
+        <>
+          {state.preview.doubts.map((doubt) => (
+            <p key={`${doubt.field} ${doubt.message}`} class="notice notice--wait">
+              {doubt.message}
+            </p>
+          ))}
+          <MappingForm preview={state.preview} onChange={(mapping) => onMapping(state.file, mapping)} />
+          <PreviewTable preview={state.preview} />
+        </>
+      )
+    case 'refused':
+      return <Refused state={state} onMapping={onMapping} />
+    case 'sending':
+      return (
+        <div>
+          <p class="muted">{state.share < 1 ? 'Sending…' : 'Reading the rows…'}</p>
+          <progress class="upload" value={state.share} max={1} aria-label="Upload" />
+        </div>
+      )
+    case 'duplicate':
+      return (
+        <div class="notice notice--wait" role="alert">
+          <p>This file was imported on this side already. Importing it again counts its rows twice.</p>
+          <button type="button" class="button button--small" onClick={onAgain}>
+            Import it again
+          </button>
+        </div>
+      )
+    case 'imported': {
+      const { accepted, warning, rejected } = state.source.rows
+      return (
+        <p class="notice notice--good">
+          {formatCount(accepted + warning)} rows imported
+          {warning > 0 && `, ${formatCount(warning)} of them with warnings`}
+          {rejected > 0 && `, ${formatCount(rejected)} rejected`}.
+        </p>
+      )
+    }
+  }
+}
+
+function Refused({
+  state,
+  onMapping,
+}: {
+  readonly state: FileState & { kind: 'refused' }
+  readonly onMapping: FileCardProps['onMapping']
+}) {
+  const { error, file, mapping } = state
+  return (
+    <div class="notice notice--bad" role="alert">
+      <p>
+        <strong>{error.message}</strong>
+      </p>
+      {error.problems.map((problem) => (
+        <div key={`${problem.path} ${problem.message}`}>
+          {problem.message !== error.message && <p>{problem.message}</p>}
+          {problem.readings !== undefined && (
+            <div class="readings">
+              {problem.readings.map((reading) => (
+                <button
+                  key={reading.value}
+                  type="button"
+                  class="button reading"
+                  onClick={() => onMapping(file, chooseReading(mapping, problem.path, reading.value))}
+                >
+                  <strong>{reading.example}</strong>
+                  <span class="muted small">read as {reading.value}</span>
+                </button>
+              ))}
+            </div>
+          )}
+        </div>
+      ))}
+      {error.requestId !== null && (
+        <p class="small">
+          Request <code>{error.requestId}</code>
+        </p>
+      )}
+    </div>
+  )
+}
+
+function DropZone({ side, onFiles }: { readonly side: Side; readonly onFiles: (files: readonly File[]) => void }) {
+  const [isOver, setOver] = useState(false)
+  return (
+    <label
+      class={`drop${isOver ? ' is-over' : ''}`}
+      onDragOver={(event) => {
+        event.preventDefault()
+        setOver(true)
+      }}
+      onDragLeave={() => setOver(false)}
+      onDrop={(event) => {
+        event.preventDefault()
+        setOver(false)
+        onFiles([...(event.dataTransfer?.files ?? [])])
+      }}
+    >
+      <strong>Drop a file here</strong>
+      <span class="muted small">or both at once, {HINTS[side]}</span>
+      <span class="button button--small">Choose a file</span>
+      <input
+        type="file"
+        class="hidden"
+        multiple
+        accept=".csv,.tsv,.txt,text/csv"
+        onChange={(event) => onFiles([...(event.currentTarget.files ?? [])])}
+      />
+    </label>
+  )
+}

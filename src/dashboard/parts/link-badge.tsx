@@ -1,0 +1,63 @@
+import { useEffect, useState } from 'preact/hooks'
+import type { LinkState } from '../../client/index.js'
+import { formatDuration } from '../format.js'
+import { isOnline, link, live } from '../live.js'
+import { useStore } from '../store.js'
+
+/** A short loss heals before anybody could act on it, so it is not worth a change of colour. */
+const SILENT_MS = 2_000
+
+/** How fresh the page is: live, reconnecting with the age of what is shown, or offline. */
+export function LinkBadge() {
+  const state = useStore(link)
+  const hasNetwork = useStore(isOnline)
+  const now = useClock(state.kind !== 'live')
+  const lostAt = lostSince(state)
+  const age = lostAt === null ? 0 : now - lostAt
+  if (!hasNetwork) return <Badge tone="off" text={lostAt === null ? 'Offline' : `Offline · as of ${formatDuration(age)} ago`} />
+  if (state.kind === 'live' || (lostAt !== null && age < SILENT_MS)) return <Badge tone="live" text="Live" />
+  if (state.kind === 'closed') return <Badge tone="off" text="Not connected" />
+  if (lostAt === null) return <Badge tone="wait" text="Connecting" />
+  return (
+    <Badge tone="wait" text={`Reconnecting · as of ${formatDuration(age)} ago`}>
+      <button type="button" class="link-button" onClick={() => live.retryNow()}>
+        Retry
+      </button>
+    </Badge>
+  )
+}
+
+function Badge({
+  tone,
+  text,
+  children,
+}: {
+  readonly tone: 'live' | 'wait' | 'off'
+  readonly text: string
+  readonly children?: preact.ComponentChildren
+}) {
+  return (
+    <span class={`link link--${tone}`}>
+      <span class="link__dot" aria-hidden="true" />
+      <span role="status" aria-live={tone === 'live' ? 'polite' : 'off'}>
+        {text}
+      </span>
+      {children}
+    </span>
+  )
+}
+
+function lostSince(state: LinkState): number | null {
+  return state.kind === 'waiting' || state.kind === 'connecting' ? state.lostAt : null
+}
+
+function useClock(isRunning: boolean): number {
+  const [now, setNow] = useState(Date.now())
+  useEffect(() => {
+    if (!isRunning) return
+    setNow(Date.now())
+    const timer = setInterval(() => setNow(Date.now()), 1_000)
+    return () => clearInterval(timer)
+  }, [isRunning])
+  return now
+}

@@ -1,0 +1,56 @@
+import type { ComponentChildren } from 'preact'
+import type { UserRef } from '../../protocol/views.js'
+import { signOut } from '../session.js'
+import { LinkBadge } from './link-badge.js'
+
+/** Where we are, how fresh it is, who we are. */
+export function TopBar({ user, children }: { readonly user: UserRef; readonly children?: ComponentChildren }) {
+  return (
+    <header class="top">
+      <a class="top__brand" href="#/" aria-label="Tallyroom, all projects">
+        <Tally />
+        <span>Tallyroom</span>
+      </a>
+      <div class="top__place">{children}</div>
+      <LinkBadge />
+      <details class="menu">
+        <summary aria-label={`Signed in as ${user.name}`}>
+          <Avatar user={user} />
+        </summary>
+        <div class="menu__panel">
+          <p>
+            Signed in as <strong>{user.name}</strong>
+          </p>
+          <button type="button" class="button button--quiet" onClick={() => void signOut()}>
+            Sign out
+          </button>
+        </div>
+      </details>
+    </header>
+  )
+}
+
+/** The first letters of a name, on a colour that belongs to the person. */
+export function Avatar({ user }: { readonly user: UserRef }) {
+  const initials = user.name
+    .split(/\s+/)
+    .slice(0, 2)
+    .map((word) => word.charAt(0).toUpperCase())
+    .join('')
+  const tone = [...user.id].reduce((total, char) => total + char.charCodeAt(0), 0) % 5
+  return (
+    <span class={`avatar avatar--${tone}`} aria-hidden="true">
+      {initials}
+    </span>
+  )
+}
+
+function Tally() {
+  return (
+    <svg class="top__mark" viewBox="0 0 32 32" aria-hidden="true">
+      <rect width="32" height="32" rx="8" />
+      <path class="top__strokes" d="M9 9v14M14 9v14M19 9v14M24 9v14" />
+      <path class="top__slash" d="M6 21 27 11" />
+    </svg>
+  )
+}

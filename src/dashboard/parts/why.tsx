@@ -1,0 +1,64 @@
+import type { MatchExplanation } from '../../protocol/views.js'
+import { sentence } from '../format.js'
+
+/** Why the engine thinks so: limits that both rows met, comparisons with what each added. */
+export function Why({ explanation }: { readonly explanation: MatchExplanation }) {
+  const { gates, levels, prior, margin, alternatives } = explanation
+  const largest = Math.max(1, ...levels.map(({ weight }) => Math.abs(Number(weight))))
+  return (
+    <div class="why">
+      <p class="why__line">
+        Pass <strong>{explanation.pass}</strong>
+        {alternatives > 0
+          ? ` · ${alternatives} other ${alternatives === 1 ? 'row' : 'rows'} could have been meant`
+          : ' · no other row comes near'}
+      </p>
+      {gates.length > 0 && (
+        <table class="table why__table">
+          <caption>Limits that both rows met</caption>
+          <tbody>
+            {gates.map((gate) => (
+              <tr key={`${gate.field} ${gate.allowed}`}>
+                <th scope="row">{sentence(gate.field)}</th>
+                <td>
+                  {gate.left ?? '–'} <span class="muted">and</span> {gate.right ?? '–'}
+                </td>
+                <td>{gate.difference === null ? '' : `apart ${gate.difference}`}</td>
+                <td class="muted">allowed {gate.allowed}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      {levels.length > 0 && (
+        <table class="table why__table">
+          <caption>What speaks for it, in bits</caption>
+          <tbody>
+            {levels.map((level) => (
+              <tr key={level.field}>
+                <th scope="row">{sentence(level.field)}</th>
+                <td>{level.level}</td>
+                <td class="num">{level.weight.startsWith('-') ? level.weight.replace('-', '−') : `+${level.weight}`}</td>
+                <td class="why__bar">
+                  <meter
+                    class={level.weight.startsWith('-') ? 'against' : 'for'}
+                    min={0}
+                    max={largest}
+                    value={Math.abs(Number(level.weight))}
+                    aria-label={`${level.weight} bits`}
+                  />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      {(prior !== null || margin !== null) && (
+        <p class="muted small">
+          {prior !== null && `Before any comparison ${prior} bits. `}
+          {margin !== null && `Ahead of the next best by ${margin} bits.`}
+        </p>
+      )}
+    </div>
+  )
+}

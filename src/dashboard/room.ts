@@ -1,0 +1,225 @@
+import { type Event, isKnownEvent, isKnownLatest, type KnownEvent, type Latest } from '../protocol/events.js'
+import type { BreakView, JobView, MatchView, ProjectView, Role, Snapshot, SourceView, Summary, UserRef } from '../protocol/views.js'
+import { ApiError, api } from './api.js'
+import { mergeJob } from './jobs.js'
+import { live } from './live.js'
+import { Store } from './store.js'
+
+/** One line of what happened while the page was open. */
+export interface Activity {
+  readonly id: string
+  readonly at: string
+  readonly who: string | null
+  readonly text: string
+}
+
+export type RoomState =
+  | { readonly kind: 'joining' }
+  | {
+      readonly kind: 'open'
+      readonly role: Role
+      readonly project: ProjectView
+      readonly summary: Summary
+      readonly jobs: readonly JobView[]
+    }
+  | { readonly kind: 'left'; readonly error: ApiError }
+
+/** What every page of a project gets. */
+export interface OpenProjectProps {
+  readonly room: Room
+  readonly state: RoomState & { kind: 'open' }
+  readonly user: UserRef
+}
+
+/** What a page of the project may want to hear beside the room's own state. */
+export interface RoomListener {
+  readonly onMatch?: (match: MatchView) => void
+  readonly onBreak?: (view: BreakView) => void
+  readonly onSource?: (source: SourceView, isRemoved: boolean) => void
+  /** More changed than was told one by one: what is shown must be read again. */
+  readonly onStale?: () => void
+}
+
+/** A figure changes at most four times a second. */
+const PROGRESS_INTERVAL_MS = 250
+/** Everybody hears the same event at once; the answers to it are fetched spread over this time. */
+const REFETCH_SPREAD_MS = 500
+const MAX_ACTIVITY = 12
+
+/** A project as long as its pages are open: the socket feeds it, pages watch it. */
+export class Room {
+  readonly id: string
+  readonly state = new Store<RoomState>({ kind: 'joining' })
+  readonly activity = new Store<readonly Activity[]>([])
+  readonly #listeners = new Set<RoomListener>()
+  readonly #leave: () => void
+  #pending = new Map<string, JobView>()
+  #progressTimer: ReturnType<typeof setTimeout> | undefined
+  #shownAt = 0
+  #refetchTimer: ReturnType<typeof setTimeout> | undefined
+
+  constructor(id: string) {
+    this.id = id
+    this.#leave = live.join(id, {
+      onJoined: ({ role, snapshot }) => this.#open(role, snapshot),
+      onEvent: (event) => this.#receiveEvent(event),
+      onLatest: (latest) => this.#receiveLatest(latest),
+      onLeft: (reason, error) => {
+        const message = reason === 'deleted' ? 'this project was deleted' : 'you have no access to this project'
+        const code = reason === 'deleted' ? 'NOT_FOUND' : (error?.code ?? 'FORBIDDEN')
+        this.state.set({ kind: 'left', error: new ApiError(message, { code, status: 403, requestId: error?.requestId ?? null }) })
+      },
+    })
+  }
+
+  close(): void {
+    this.#leave()
+    clearTimeout(this.#progressTimer)
+    clearTimeout(this.#refetchTimer)
+  }
+
+  listen(listener: RoomListener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Takes a job that an answer to this page's own request carried; its events may come before or after. */
+  takeJob(job: JobView): void {
+    this.#change({ jobs: (jobs) => mergeJob(jobs, job) })
+  }
+
+  #open(role: Role, snapshot: Snapshot | null): void {
+    if (snapshot === null) return
+    const held = this.state.value
+    // Progress that was seen already does not go back because a snapshot was read a moment before it.
+    const jobs =
+      held.kind === 'open' ? snapshot.jobs.map((job) => mergeJob(held.jobs, job).find(({ id }) => id === job.id) ?? job) : snapshot.jobs
+    this.state.set({ kind: 'open', role, project: snapshot.project, summary: snapshot.summary, jobs })
+    if (held.kind === 'open') this.#tell((listener) => listener.onStale?.())
+  }
+
+  #receiveEvent(event: Event): void {
+    if (!isKnownEvent(event)) return
+    this.#note(event)
+    switch (event.type) {
+      case 'job.queued':
+      case 'job.started':
+      case 'job.completed':
+      case 'job.failed':
+      case 'job.cancelled': {
+        // The last word of a job: what waits to be drawn is older.
+        this.#pending.delete(event.data.job.id)
+        this.takeJob(event.data.job)
+        if (event.type === 'job.queued' || event.type === 'job.started') break
+        this.#refetch()
+        this.#tell((listener) => listener.onStale?.())
+        break
+      }
+      case 'match.created':
+      case 'match.decided':
+      case 'match.removed': {
+        const { match } = event.data
+        this.#refetch()
+        this.#tell((listener) => listener.onMatch?.(match))
+        break
+      }
+      case 'matches.decided':
+        this.#refetch()
+        this.#tell((listener) => listener.onStale?.())
+        break
+      case 'break.changed': {
+        const view = event.data.break
+        this.#refetch()
+        this.#tell((listener) => listener.onBreak?.(view))
+        break
+      }
+      case 'source.imported':
+      case 'source.removed': {
+        const { source } = event.data
+        const isRemoved = event.type === 'source.removed'
+        this.#refetch()
+        this.#tell((listener) => listener.onSource?.(source, isRemoved))
+        break
+      }
+      case 'project.changed': {
+        const { project } = event.data
+        const held = this.state.value
+        if (held.kind === 'open' && project.version > held.project.version) this.state.set({ ...held, project })
+      }
+    }
+  }
+
+  #receiveLatest(latest: Latest): void {
+    if (!isKnownLatest(latest) || latest.data === null) return
+    this.#pending.set(latest.data.job.id, latest.data.job)
+    if (this.#progressTimer !== undefined) return
+    const waitMs = Math.max(0, this.#shownAt + PROGRESS_INTERVAL_MS - Date.now())
+    this.#progressTimer = setTimeout(() => {
+      this.#progressTimer = undefined
+      this.#shownAt = Date.now()
+      const news = [...this.#pending.values()]
+      this.#pending = new Map()
+      this.#change({ jobs: (jobs) => news.reduce(mergeJob, jobs) })
+    }, waitMs)
+  }
+
+  #change({ jobs }: { jobs: (held: readonly JobView[]) => readonly JobView[] }): void {
+    const held = this.state.value
+    if (held.kind !== 'open') return
+    const next = jobs(held.jobs)
+    if (next !== held.jobs) this.state.set({ ...held, jobs: next })
+  }
+
+  #refetch(): void {
+    if (this.#refetchTimer !== undefined) return
+    this.#refetchTimer = setTimeout(async () => {
+      this.#refetchTimer = undefined
+      try {
+        const summary = await api.summary(this.id)
+        const held = this.state.value
+        if (held.kind === 'open' && summary.revision >= held.summary.revision) this.state.set({ ...held, summary })
+      } catch (error) {
+        // The figures stay as they are until the next event; a lost session is shown by whoever watches it.
+        if (error instanceof ApiError && error.status === 429) this.#refetch()
+      }
+    }, Math.random() * REFETCH_SPREAD_MS)
+  }
+
+  #tell(call: (listener: RoomListener) => void): void {
+    for (const listener of this.#listeners) call(listener)
+  }
+
+  #note(event: Event & KnownEvent): void {
+    const line = describe(event)
+    if (line === null) return
+    const entry = { id: event.id, at: event.at, who: line.who, text: line.text }
+    this.activity.set([entry, ...this.activity.value.filter(({ id }) => id !== event.id)].slice(0, MAX_ACTIVITY))
+  }
+}
+
+function describe(event: Event & KnownEvent): { who: string | null; text: string } | null {
+  switch (event.type) {
+    case 'job.started':
+      return { who: event.data.job.createdBy?.name ?? null, text: 'started matching' }
+    case 'job.completed':
+      return { who: null, text: 'Matching is complete' }
+    case 'job.failed':
+      return { who: null, text: 'Matching failed' }
+    case 'job.cancelled':
+      return { who: null, text: 'Matching was cancelled' }
+    case 'match.decided': {
+      const { status, decidedBy } = event.data.match
+      return { who: decidedBy?.name ?? null, text: status === 'confirmed' ? 'confirmed a match' : `${status} a suggestion` }
+    }
+    case 'match.removed':
+      return { who: event.data.match.decidedBy?.name ?? null, text: 'took a match back' }
+    case 'matches.decided':
+      return { who: null, text: `${event.data.count} suggestions were decided at once` }
+    case 'source.imported':
+      return { who: event.data.source.createdBy?.name ?? null, text: `imported ${event.data.source.name}` }
+    case 'source.removed':
+      return { who: null, text: `${event.data.source.name} was removed` }
+    default:
+      return null
+  }
+}

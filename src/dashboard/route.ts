@@ -1,0 +1,31 @@
+import { Store } from './store.js'
+
+export const PROJECT_TABS = ['overview', 'review', 'breaks', 'import'] as const
+export type ProjectTab = (typeof PROJECT_TABS)[number]
+
+export type Route = { readonly page: 'projects' } | { readonly page: 'project'; readonly project: string; readonly tab: ProjectTab }
+
+/** Reads what follows the `#` of the address; what is unknown leads to the list of projects. */
+export function parseRoute(hash: string): Route {
+  const [, page, project, tab] = hash.replace(/^#/, '').split('/')
+  if (page !== 'projects' || project === undefined || project === '') return { page: 'projects' }
+  return { page: 'project', project, tab: PROJECT_TABS.find((known) => known === tab) ?? 'overview' }
+}
+
+export function routeHref(project: string, tab: ProjectTab = 'overview'): string {
+  return tab === 'overview' ? `#/projects/${project}` : `#/projects/${project}/${tab}`
+}
+
+/** Code of a sign-in link `…/#signin=<code>`, or null. */
+export function parseSignIn(hash: string): string | null {
+  return /^#signin=([\w.~-]+)$/.exec(hash)?.[1] ?? null
+}
+
+export const route = new Store<Route>(parseRoute(''))
+
+/** Follows the address from now on. */
+export function followAddress(): void {
+  const read = () => route.set(parseRoute(location.hash))
+  addEventListener('hashchange', read)
+  read()
+}

@@ -1,0 +1,53 @@
+import type { ControlTotal, Side, Summary } from '../protocol/views.js'
+import { subtract } from './decimal.js'
+
+export interface StateCounts {
+  readonly all: number
+  readonly matched: number
+  readonly suggested: number
+  readonly open: number
+}
+
+/** Rows by state, of one side or of both; excluded ones are not counted. */
+export function countStates(summary: Summary, side?: Side): StateCounts {
+  const counts = { matched: 0, suggested: 0, open: 0 }
+  for (const total of summary.totals) {
+    if (total.state !== 'excluded' && (side === undefined || total.side === side)) counts[total.state] += total.count
+  }
+  return { ...counts, all: counts.matched + counts.suggested + counts.open }
+}
+
+/** One currency's equation; all figures decimal text. `difference = explained + unexplained + excluded`. */
+export interface Equation {
+  readonly currency: string
+  readonly left: string
+  readonly right: string
+  readonly difference: string
+  /** What lies between the two sides of confirmed matches: fees, tolerances. */
+  readonly explained: string
+  /** What lies between the open rows of both sides. */
+  readonly unexplained: string
+  readonly openLeft: string
+  readonly openRight: string
+}
+
+/** An equation per currency, in the order of the currencies' codes; a side without the currency counts as 0. */
+export function equations(totals: readonly ControlTotal[]): readonly Equation[] {
+  const currencies = [...new Set(totals.map(({ currency }) => currency))].sort()
+  return currencies.map((currency) => {
+    const left = totals.find((total) => total.currency === currency && total.side === 'left') ?? NOTHING
+    const right = totals.find((total) => total.currency === currency && total.side === 'right') ?? NOTHING
+    return {
+      currency,
+      left: left.total,
+      right: right.total,
+      difference: subtract(left.total, right.total),
+      explained: subtract(left.matched, right.matched),
+      unexplained: subtract(left.open, right.open),
+      openLeft: left.open,
+      openRight: right.open,
+    }
+  })
+}
+
+const NOTHING = { total: '0', matched: '0', open: '0' }
