@@ -23,6 +23,9 @@ export type AmountReading =
   | { readonly kind: 'amount'; readonly value: string; readonly symbol: string | null }
   | { readonly kind: 'problem'; readonly message: string }
 
+/** No amount needs more; a cell of pages is not searched for one. */
+const MAX_AMOUNT_CHARS = 100
+
 const SHAPE =
   /^(?<open>\()? ?(?<lead>[+-])? ?(?<before>[€£$¥])? ?(?<inner>[+-])? ?(?<digits>[.,]?\d(?:[\d.,' ]*\d)?) ?(?<after>[€£$¥])? ?(?<trail>[+-])? ?(?<close>\))? ?(?<side>DR|CR|S|H)?$/
 
@@ -78,6 +81,7 @@ interface Shape {
 
 /** Sign, digits with their marks, currency sign. Null for what has none of that, or two signs. */
 function shapeOf(text: string): Shape | null {
+  if (text.length > MAX_AMOUNT_CHARS) return null
   const plain = text
     .trim()
     .replace(/[\u2212\u2013\ufe63\uff0d]/g, '-')
@@ -103,15 +107,16 @@ function digitsOf(text: string, decimal: '.' | ',', thousands: string): string |
   const isGrouped = groups.length > 1
   // Groups of two before the last one: lakh and crore.
   const isRight = isGrouped
-    ? groups.every((group, no) => /^\d+$/.test(group) && (no === 0 ? group.length <= 3 : group.length === 3 || (group.length === 2 && no < groups.length - 1)))
+    ? groups.every(
+        (group, no) =>
+          /^\d+$/.test(group) && (no === 0 ? group.length <= 3 : group.length === 3 || (group.length === 2 && no < groups.length - 1)),
+      )
     : /^\d*$/.test(whole)
   if (!isRight || (whole === '' && fraction === '')) return null
   return `${groups.join('') || '0'}${fraction === '' ? '' : `.${fraction}`}`
 }
 
-function whatDigitsTell(
-  text: string,
-): 'nothing' | 'ambiguous' | { readonly decimal: '.' | ',' | null; readonly thousands: string | null } {
+function whatDigitsTell(text: string): 'nothing' | 'ambiguous' | { readonly decimal: '.' | ',' | null; readonly thousands: string | null } {
   const blank = text.includes(' ') ? ' ' : text.includes("'") ? "'" : null
   const dots = text.split('.').length - 1
   const commas = text.split(',').length - 1

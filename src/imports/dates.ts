@@ -38,6 +38,7 @@ const MONTH_NUMBERS = new Map(MONTHS.flatMap((names, index) => names.map((name) 
 
 // With points the day is first wherever they are used, so `MM.dd` is no candidate: it can be stated.
 const DAYS = [
+  'yyyy-MM-dd',
   'yyyy/MM/dd',
   'yyyy.MM.dd',
   'yyyyMMdd',
@@ -123,7 +124,7 @@ function patternOf(format: string): RegExp | null {
     if (token === undefined && /[A-Za-z]/.test(part)) return null
     const touches = TOKENS[parts[no + 1] ?? ''] !== undefined || TOKENS[parts[no - 1] ?? ''] !== undefined
     if (token !== undefined) sources.push(touches ? token.replace('{1,2}', `{${part.length === 1 ? 1 : 2}}`) : token)
-    else sources.push(part === ' ' ? '\\s+' : part.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&'))
+    else sources.push(part === ' ' ? '\\s+' : part.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&'))
   }
   const has = (group: string) => sources.filter((source) => source.includes(`<${group}>`)).length
   if (has('day') !== 1 || has('month') + has('monthName') !== 1 || has('year') + has('shortYear') !== 1) return null
