@@ -21,12 +21,7 @@ export function SignInPage({ error, expiredUser }: { readonly error: ApiError | 
   const isExpired = expiredUser !== undefined
   return (
     <main class={isExpired ? 'sign-in sign-in--over' : 'sign-in'}>
-      <section
-        class="sign-in__card"
-        role={isExpired ? 'dialog' : undefined}
-        aria-modal={isExpired ? true : undefined}
-        aria-labelledby="sign-in-title"
-      >
+      <section class="sign-in__card" {...(isExpired ? { role: 'dialog', 'aria-modal': true } : {})} aria-labelledby="sign-in-title">
         <img src={iconUrl} width="44" height="44" alt="" />
         <h1 id="sign-in-title">{isExpired ? 'Your session has ended' : 'Sign in to Tallyroom'}</h1>
         <p class="muted">

@@ -23,14 +23,14 @@ function EquationRow({ equation }: { readonly equation: Equation }) {
           <dt>Left total</dt>
           <dd>{formatAmount(left, currency)}</dd>
         </div>
-        <span class="equation__sign" aria-label="minus">
+        <span class="equation__sign" aria-hidden="true">
           −
         </span>
         <div class="equation__term">
           <dt>Right total</dt>
           <dd>{formatAmount(right, currency)}</dd>
         </div>
-        <span class="equation__sign" aria-label="equals">
+        <span class="equation__sign" aria-hidden="true">
           =
         </span>
         <div class={`equation__term equation__term--result${isEven ? ' is-even' : ''}`}>

@@ -17,7 +17,6 @@ export function Skeleton({ kind }: { readonly kind: 'page' | 'cards' | 'rows' })
   return (
     <div class={`skeleton skeleton--${kind}`} role="status" aria-busy="true" aria-label="Loading">
       {Array.from({ length: count }, (_, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: placeholders are all alike and never move
         <div key={index} class="skeleton__bar" />
       ))}
     </div>
