@@ -74,10 +74,10 @@ export function fractionDigits(amount: string): number {
   return point < 0 ? 0 : amount.length - point - 1
 }
 
-/** The amount in the currency's minor unit when it is whole in it and fits 64 bits, else null. Of `XXX`: in the decimals it is written with. */
+/** The amount in the currency's minor unit when it is whole in it and fits 64 bits, else null; `XXX` has no minor unit. */
 export function minorUnits(amount: string, currency: string): bigint | null {
-  const digits = minorDigits(currency) ?? fractionDigits(amount)
-  const scaled = scaledInteger(amount, digits)
+  const digits = minorDigits(currency)
+  const scaled = digits === null ? null : scaledInteger(amount, digits)
   return scaled !== null && scaled >= -INT64 && scaled < INT64 ? scaled : null
 }
 

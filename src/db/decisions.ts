@@ -162,7 +162,8 @@ async function findOrphans(tx: Tx, lost: readonly MatchView[]): Promise<Orphan[]
     join records r on r.id = pair.record
     join records o on o.id = pair.other
     where not exists (select 1 from matches m where m.left_id = pair.record and m.status in ('confirmed', 'proposed'))
-      and not exists (select 1 from matches m where m.right_id = pair.record and m.status in ('confirmed', 'proposed'))`
+      and not exists (select 1 from matches m where m.right_id = pair.record and m.status in ('confirmed', 'proposed'))
+    order by pair.side`
   return lost.flatMap((pair) => rows.filter((row) => row.match === pair.id).map((row) => ({ ...row, pair })))
 }
 

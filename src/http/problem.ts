@@ -8,7 +8,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   const known = toAppError(error)
   const { status: tableStatus, level } = ERRORS[known.code]
   const status = tableStatus ?? 400
-  request.log[level]({ requestId: request.id, code: known.code, err: level === 'info' ? undefined : error }, known.message)
+  request.log[level]({ code: known.code, err: level === 'info' ? undefined : error }, known.message)
   return reply
     .code(status)
     .header('x-request-id', request.id)

@@ -1,7 +1,7 @@
 import type { Server } from 'node:http'
 import cookie from '@fastify/cookie'
 import helmet from '@fastify/helmet'
-import Fastify, { type FastifyBaseLogger } from 'fastify'
+import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import { AppError } from '../errors.js'
 import { newId } from '../ids.js'
 import type { Log } from '../log.js'
@@ -51,7 +51,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   const app: HttpApp = Fastify({
     // Pino's own type knows more than Fastify asks for.
     loggerInstance: options.log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    // One line per answer, written by the hook below, instead of Fastify's two.
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit: MAX_JSON_BYTES,
     requestIdHeader: false,
     genReqId: ({ headers }) => {
@@ -72,8 +73,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     reply.header('x-request-id', request.id)
   })
   app.addHook('onResponse', async (request, reply) => {
-    const { method, url, id: requestId } = request
-    request.log.info({ requestId, method, url, status: reply.statusCode, elapsedMs: Math.round(reply.elapsedTime) }, 'answered')
+    const { method, url } = request
+    request.log.info({ method, url, status: reply.statusCode, elapsedMs: Math.round(reply.elapsedTime) }, 'answered')
   })
   await app.register(helmet, securityHeaders(context.publicUrl().startsWith('https:')))
   await app.register(cookie)

@@ -137,8 +137,7 @@ export function rowReader(options: RowReaderOptions): (cells: readonly string[],
       counterparty: text(at.counterparty) || null,
       memo: text(at.memo) || null,
       amount,
-      // What has no currency has no minor unit.
-      amountMinor: amount === null || digits === null ? null : minorUnits(amount, currency),
+      amountMinor: amount === null ? null : minorUnits(amount, currency),
       currency: amount === null && currencyText === '' ? null : currency,
       valueDate: day,
     })

@@ -1,0 +1,141 @@
+import { z } from 'zod'
+import { ERRORS, type ErrorCode } from '../errors.js'
+import type { Event, Latest } from './events.js'
+import {
+  CLIENT_MESSAGE_TYPES,
+  type ClientMessage,
+  type Join,
+  LEFT_REASONS,
+  MAX_HELLO_JOINS,
+  REJOIN_REASONS,
+  type ServerMessage,
+} from './messages.js'
+import type { Position } from './position.js'
+import type { Equal, Plain } from './view-schemas.js'
+import { snapshotView } from './view-schemas.js'
+import { ROLES } from './views.js'
+
+// The wire as zod schemas, for the server only. The types that browsers import stand in messages.ts; the lines with
+// `satisfies` below fail to compile when a schema and its type differ.
+
+const ref = z.int().positive()
+const data = z.record(z.string(), z.unknown())
+
+export const positionSchema = z.object({ epoch: z.string().max(32), seq: z.int().nonnegative(), id: z.string().max(512) })
+export const joinSchema = z.object({
+  ref,
+  project: z.string().max(64),
+  since: positionSchema.exactOptional(),
+  presence: data.exactOptional(),
+})
+
+const CLIENT_SCHEMAS = {
+  hello: z.object({
+    type: z.literal('hello'),
+    token: z.string().exactOptional(),
+    client: z.object({ name: z.string().max(128), version: z.string().max(128) }).exactOptional(),
+    joins: z.array(joinSchema).exactOptional(),
+  }),
+  join: z.object({ type: z.literal('join'), ...joinSchema.shape }),
+  leave: z.object({ type: z.literal('leave'), ref, project: z.string().max(64) }),
+  pong: z.object({ type: z.literal('pong'), at: z.string().max(64) }),
+} as const satisfies Record<ClientMessage['type'], z.ZodType>
+
+export const clientMessageSchema = z.discriminatedUnion('type', [
+  CLIENT_SCHEMAS.hello,
+  CLIENT_SCHEMAS.join,
+  CLIENT_SCHEMAS.leave,
+  CLIENT_SCHEMAS.pong,
+])
+
+export const eventSchema = z.object({
+  seq: z.int().positive(),
+  id: z.string(),
+  at: z.string(),
+  type: z.string(),
+  actor: z.string().nullable(),
+  data,
+  trace: z.string().exactOptional(),
+})
+export const latestSchema = z.object({
+  key: z.string(),
+  version: z.int().positive(),
+  at: z.string(),
+  type: z.string(),
+  data: data.nullable(),
+})
+
+// `Object.keys` forgets which keys; these are those of the table.
+const errorCodes = Object.keys(ERRORS) as ErrorCode[]
+
+export const serverMessageSchema = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('welcome'),
+    session: z.string(),
+    user: z.object({ id: z.string(), name: z.string() }),
+    node: z.string(),
+    heartbeat: z.object({ intervalMs: z.int(), timeoutMs: z.int() }),
+    limits: z.object({ maxFrameBytes: z.int(), maxProjects: z.int(), framesPerSecond: z.int() }),
+    tokenExpiresAt: z.string(),
+    serverTime: z.string(),
+  }),
+  z.object({
+    type: z.literal('joined'),
+    ref,
+    project: z.string(),
+    role: z.enum(ROLES),
+    position: positionSchema,
+    mode: z.enum(['resumed', 'snapshot']),
+    snapshot: snapshotView.nullable(),
+    events: z.array(eventSchema),
+    latest: z.array(latestSchema),
+  }),
+  z.object({ type: z.literal('left'), ref: ref.nullable(), project: z.string(), reason: z.enum(LEFT_REASONS) }),
+  z.object({
+    type: z.literal('deliver'),
+    project: z.string(),
+    epoch: z.string(),
+    events: z.array(eventSchema),
+    latest: z.array(latestSchema),
+  }),
+  z.object({ type: z.literal('rejoin'), project: z.string(), reason: z.enum(REJOIN_REASONS) }),
+  z.object({ type: z.literal('ping'), at: z.string() }),
+  z.object({
+    type: z.literal('error'),
+    ref: ref.nullable(),
+    code: z.enum(errorCodes),
+    message: z.string(),
+    retryable: z.boolean(),
+    retryAfterMs: z.int().exactOptional(),
+    details: data.exactOptional(),
+    requestId: z.string(),
+  }),
+])
+
+true satisfies Equal<z.infer<typeof positionSchema>, Plain<Position>>
+true satisfies Equal<z.infer<typeof joinSchema>, Plain<Join>>
+true satisfies Equal<z.infer<typeof eventSchema>, Plain<Event>>
+true satisfies Equal<z.infer<typeof latestSchema>, Plain<Latest>>
+true satisfies Equal<z.infer<typeof clientMessageSchema>, Plain<ClientMessage>>
+true satisfies Equal<z.infer<typeof serverMessageSchema>, Plain<ServerMessage>>
+
+export type ParsedFrame =
+  | { readonly kind: 'message'; readonly message: ClientMessage }
+  | { readonly kind: 'unknown-type'; readonly ref: number | null }
+  /** C6; `hello` with too many joins is `too-many-joins` (C5). */
+  | { readonly kind: 'malformed' | 'too-many-joins'; readonly ref: number | null }
+
+const knownTypes: ReadonlySet<string> = new Set(CLIENT_MESSAGE_TYPES)
+
+/** Judges a decoded frame of a client; unknown fields are ignored. */
+export function parseClientFrame(value: unknown): ParsedFrame {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { kind: 'malformed', ref: null }
+  const readableRef = ref.safeParse('ref' in value ? value.ref : undefined)
+  const own = readableRef.success ? readableRef.data : null
+  if (!('type' in value) || typeof value.type !== 'string') return { kind: 'malformed', ref: own }
+  if (!knownTypes.has(value.type)) return { kind: 'unknown-type', ref: own }
+  const parsed = clientMessageSchema.safeParse(value)
+  if (!parsed.success) return { kind: 'malformed', ref: own }
+  if (parsed.data.type === 'hello' && (parsed.data.joins?.length ?? 0) > MAX_HELLO_JOINS) return { kind: 'too-many-joins', ref: null }
+  return { kind: 'message', message: parsed.data }
+}

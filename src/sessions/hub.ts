@@ -1,0 +1,130 @@
+import type { Bus, BusMessage, BusState, BusSubscription } from '../bus/bus.js'
+import type { ProjectId } from '../ids.js'
+import { encode } from '../protocol/codec.js'
+import type { RejoinReason } from '../protocol/messages.js'
+import type { Role, Snapshot } from '../protocol/views.js'
+import type { Transport } from '../transport/transport.js'
+import { type Member, Room } from './room.js'
+
+export interface HubOptions {
+  readonly bus: Pick<Bus, 'subscribe'>
+  readonly transport: Pick<Transport, 'prepare' | 'push'>
+  readonly snapshot: (project: ProjectId) => Promise<Snapshot | null>
+  /** How long a project stays subscribed after its last session left. Default 5 000. */
+  readonly graceMs?: number
+}
+
+interface Entry {
+  readonly room: Room
+  /** Members and joins under way. */
+  holds: number
+  readonly opened: Promise<BusSubscription>
+  grace: NodeJS.Timeout | null
+}
+
+/** Somebody who reloads a page finds the project still subscribed. */
+const GRACE_MS = 5_000
+
+/** Project → sessions. A project is subscribed with the bus once, exactly while a session here has it joined, plus a grace (J7). */
+export class Hub {
+  readonly #options: HubOptions
+  readonly #entries = new Map<ProjectId, Entry>()
+
+  constructor(options: HubOptions) {
+    this.#options = options
+  }
+
+  /** Projects that this process is subscribed to. */
+  get subscriptions(): number {
+    return this.#entries.size
+  }
+
+  /** A message of the bus for whoever is here. */
+  deliver(message: BusMessage): void {
+    this.#entries.get(message.project)?.room.deliver(message)
+  }
+
+  /**
+   * Makes the member a member of the project and sends it `joined`. `gone`: there is no such project; `closed`: its socket ended.
+   * @throws AppError `BUS_UNAVAILABLE`, and what the snapshot throws; it is no member then.
+   */
+  async join(member: Member, project: ProjectId, ref: number, role: Role): Promise<'joined' | 'gone' | 'closed'> {
+    const entry = this.#hold(project)
+    let outcome: 'joined' | 'gone' | 'closed' | 'failed' = 'failed'
+    try {
+      await entry.opened
+      outcome = await entry.room.admit(member, ref, role)
+      return outcome
+    } finally {
+      if (outcome !== 'joined') this.#release(entry)
+    }
+  }
+
+  /** Ends the member's deliveries of the project. Whether there were any. */
+  leave(member: Member, project: ProjectId): boolean {
+    const entry = this.#entries.get(project)
+    if (!entry?.room.detach(member)) return false
+    this.#release(entry)
+    return true
+  }
+
+  /** Ends all subscriptions. */
+  async stop(): Promise<void> {
+    const entries = [...this.#entries.values()]
+    this.#entries.clear()
+    await Promise.all(entries.map(closeEntry))
+  }
+
+  #hold(project: ProjectId): Entry {
+    const known = this.#entries.get(project)
+    if (known) {
+      known.holds++
+      if (known.grace) clearTimeout(known.grace)
+      known.grace = null
+      return known
+    }
+    const { bus, transport, snapshot } = this.#options
+    const room = new Room({ project, transport, snapshot })
+    const opened = bus.subscribe(project, {
+      onMessage: (message) => this.deliver(message),
+      onLost: (reason, state) => this.#lose(project, reason, state),
+    })
+    const entry: Entry = { room, holds: 1, opened, grace: null }
+    this.#entries.set(project, entry)
+    opened.then(
+      (subscription) => room.begin(subscription),
+      () => {
+        // The next join tries again; those that wait for this one fail with the same reason.
+        if (this.#entries.get(project) === entry) this.#entries.delete(project)
+      },
+    )
+    return entry
+  }
+
+  #release(entry: Entry): void {
+    if (--entry.holds > 0 || this.#entries.get(entry.room.project) !== entry) return
+    entry.grace = setTimeout(() => {
+      this.#entries.delete(entry.room.project)
+      void closeEntry(entry)
+    }, this.#options.graceMs ?? GRACE_MS)
+  }
+
+  /** What this process missed cannot be made good: its sessions join again. */
+  #lose(project: ProjectId, reason: RejoinReason, state: BusState): void {
+    const entry = this.#entries.get(project)
+    if (!entry) return
+    const frames = this.#options.transport.prepare([encode({ type: 'rejoin', project, reason })])
+    for (const member of entry.room.reset(state)) {
+      member.socket.send(frames)
+      this.#release(entry)
+    }
+  }
+}
+
+/** Never rejects: a subscription that could not be opened has nothing to close. */
+async function closeEntry({ room, opened, grace }: Entry): Promise<void> {
+  if (grace) clearTimeout(grace)
+  room.close()
+  const subscription = await opened.catch(() => null)
+  await subscription?.close()
+}

@@ -1,0 +1,123 @@
+import { expect } from 'vitest'
+import type { Db } from '../../src/db/client.js'
+import { putMember } from '../../src/db/members.js'
+import { ensureUser } from '../../src/db/users.js'
+import { createHttpServer, type HttpServerOptions } from '../../src/http/server.js'
+import type { ProjectId, UserId } from '../../src/ids.js'
+import { createLog } from '../../src/log.js'
+import type { Role } from '../../src/protocol/views.js'
+import { TokenAuthority } from '../../src/sessions/auth.js'
+
+/** The body of a refusal. */
+export interface Problem {
+  readonly code: string
+  readonly requestId: string
+  readonly detail: string
+  readonly errors?: readonly { readonly path: string; readonly message: string }[]
+}
+
+export interface Answer<Body> {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  /** Parsed JSON, or undefined. */
+  readonly body: Body
+}
+
+export interface Call {
+  readonly token?: string | null
+  readonly body?: unknown
+  /** Sent as it is, instead of `body` as JSON. */
+  readonly raw?: RequestInit['body']
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** A server on a free port of loopback over a real database. What it would have woken is on record. */
+export class HttpFixture {
+  readonly db: Db
+  readonly tokens: TokenAuthority
+  readonly origin: string
+  readonly woken: string[]
+  readonly close: () => Promise<void>
+
+  private constructor(parts: Pick<HttpFixture, 'db' | 'tokens' | 'origin' | 'woken' | 'close'>) {
+    this.db = parts.db
+    this.tokens = parts.tokens
+    this.origin = parts.origin
+    this.woken = parts.woken
+    this.close = parts.close
+  }
+
+  static async open(db: Db, options: Partial<HttpServerOptions> = {}): Promise<HttpFixture> {
+    const tokens = new TokenAuthority({ secret: Buffer.alloc(32, 's') })
+    const woken: string[] = []
+    let origin = 'http://127.0.0.1'
+    const http = await createHttpServer({
+      db,
+      tokens,
+      log: createLog('silent'),
+      isOriginAllowed: (asked) => asked === origin,
+      publicUrl: () => origin,
+      dashboardDir: null,
+      wakeJobs: () => woken.push('jobs'),
+      wakeOutbox: (project) => woken.push(`outbox ${project}`),
+      closeSessions: (credential) => woken.push(`close ${credential}`),
+      projectDeleted: (project) => woken.push(`deleted ${project}`),
+      ...options,
+    })
+    origin = `http://127.0.0.1:${await http.listen({ host: '127.0.0.1', port: 0 })}`
+    return new HttpFixture({ db, tokens, origin, woken, close: () => http.close() })
+  }
+
+  /** A token of the user; `grants` beside stored memberships. */
+  token(user: string, grants: { readonly admin?: boolean; readonly projects?: Record<string, Role>; readonly expiresAt?: number } = {}) {
+    return this.tokens.issueToken({ user: { id: user, name: nameOf(user) }, expiresAt: Date.now() + 60_000, ...grants })
+  }
+
+  /** Makes the user a member and answers a token. */
+  async member(project: ProjectId, user: string, role: Role): Promise<string> {
+    const admin = { id: 'system', name: 'System' }
+    await ensureUser(this.db, admin)
+    // A test's own plain name.
+    await putMember(this.db, project, { user: user as UserId, name: nameOf(user), role }, admin)
+    return this.token(user)
+  }
+
+  /** Sends a request; `Body` is what the test expects to get, and asserts. */
+  async call<Body = Problem>(method: string, path: string, { token = null, body, raw, headers = {} }: Call = {}): Promise<Answer<Body>> {
+    const init: RequestInit & { duplex?: 'half' } = {
+      method,
+      headers: {
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(raw !== undefined ? { body: raw, duplex: 'half' } : body === undefined ? {} : { body: JSON.stringify(body) }),
+    }
+    const response = await fetch(this.origin + path, init)
+    const text = await response.text()
+    const isJson = /^application\/(problem\+)?json/.test(response.headers.get('content-type') ?? '')
+    // Unproved on purpose: each test asserts what it needs of it.
+    const parsed = (isJson ? JSON.parse(text) : undefined) as Body
+    return { status: response.status, headers: response.headers, text, body: parsed }
+  }
+}
+
+/** Expects a problem document with this code, in its full form. */
+export function expectProblem(answer: Answer<Problem>, status: number, code: string): void {
+  expect({ status: answer.status, type: answer.headers.get('content-type'), body: answer.body }).toMatchObject({
+    status,
+    type: expect.stringContaining('application/problem+json'),
+    body: { code, status, type: `urn:tallyroom:error:${code}`, title: expect.any(String), detail: expect.any(String) },
+  })
+  expect(answer.body.requestId).toBe(answer.headers.get('x-request-id'))
+}
+
+/** The paths that a problem document complains about. */
+export function pathsOf(answer: Answer<Problem>): string[] {
+  return (answer.body.errors ?? []).map((problem) => problem.path)
+}
+
+function nameOf(user: string): string {
+  return user[0]!.toUpperCase() + user.slice(1)
+}
