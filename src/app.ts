@@ -21,7 +21,10 @@ import type { ProjectId } from './ids.js'
 import { ProgressPublisher } from './jobs/progress.js'
 import { JobWorker } from './jobs/worker.js'
 import type { Log } from './log.js'
+import { CLOSE_CODES } from './protocol/close-codes.js'
 import { jobKey, latestBody } from './protocol/events.js'
+import { MAX_CLIENT_FRAME_BYTES } from './protocol/messages.js'
+import { JSON_SUBPROTOCOL, LIVE_PATH } from './protocol/version.js'
 import type { JobView } from './protocol/views.js'
 import { loadSecret } from './secret.js'
 import { TokenAuthority } from './sessions/auth.js'
@@ -70,8 +73,13 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
 
     const bus: Bus =
       config.REDIS_URL === undefined
-        ? new MemoryBus({ maxEvents: config.STREAM_MAX_EVENTS })
-        : new RedisBus({ url: config.REDIS_URL, streamMaxEvents: config.STREAM_MAX_EVENTS, streamMaxAgeMs: config.STREAM_MAX_AGE_MS, log })
+        ? new MemoryBus()
+        : new RedisBus({
+            url: config.REDIS_URL,
+            streamMaxEvents: config.STREAM_MAX_EVENTS,
+            streamMaxAgeMs: config.STREAM_MAX_AGE_MS,
+            onConnection: (connection, state) => log.warn({ connection, state }, 'a connection to Redis changed'),
+          })
     await bus.start()
     stops.push(() => bus.stop())
 
@@ -103,7 +111,6 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     const http = await createHttpServer({
       db,
       tokens,
-      secret,
       log,
       isOriginAllowed,
       publicUrl: address,
@@ -116,7 +123,13 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     stops.push(() => http.close())
     const live = new LiveServer({
       bus,
-      transport: createWsTransport({ server: http.server }),
+      transport: createWsTransport({
+        server: http.server,
+        path: LIVE_PATH,
+        subprotocols: [JSON_SUBPROTOCOL],
+        maxMessageBytes: MAX_CLIENT_FRAME_BYTES,
+        slowCloseCode: CLOSE_CODES.SLOW_CONSUMER,
+      }),
       log,
       node: randomUUID().slice(0, 8),
       tokens,

@@ -3,13 +3,14 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Config, loadConfig } from '../config.js'
 import { UsageError } from '../errors.js'
-import { makeSignInCode } from '../http/sign-in.js'
-import { parseUserId } from '../ids.js'
+import { newId, parseUserId } from '../ids.js'
 import type { UserRef } from '../protocol/views.js'
 import { loadSecret } from '../secret.js'
+import { TokenAuthority } from '../sessions/auth.js'
 
 /** File in the data folder that names the address of the server that used it last. */
 export const ADDRESS_FILE = 'address'
+const LINK_TTL_MS = 10 * 60 * 1000
 
 /** Prints a sign-in link that works once within ten minutes: `link --name Ana`. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -25,7 +26,8 @@ export async function run(args: readonly string[]): Promise<number> {
 
 /** A fresh link for the user at the server's address. */
 export async function signInLink(secret: Uint8Array, address: string, user: UserRef): Promise<string> {
-  return `${address}/#signin=${await makeSignInCode(secret, { user: user.id, name: user.name }, Date.now())}`
+  const code = await new TokenAuthority({ secret }).issueSignInCode({ id: newId(), user, expiresAt: Date.now() + LINK_TTL_MS })
+  return `${address}/#signin=${code}`
 }
 
 /** The same name is the same user: lower case, with what is no letter or digit as `-`. */
