@@ -69,6 +69,7 @@ export class LiveClient {
     clearTimeout(this.#retry)
     this.#isClosed = false
     this.#tell({ kind: 'connecting', lostAt: this.#lostAt })
+    const asked = new Set<Room>()
     this.#connection = new Connection({
       url: this.#options.url,
       openSocket: this.#options.openSocket,
@@ -76,14 +77,18 @@ export class LiveClient {
         type: 'hello',
         ...(this.#options.token === undefined ? {} : { token: this.#options.token() }),
         client: CLIENT_NAME,
-        joins: [...this.#rooms].slice(0, MAX_HELLO_JOINS).map(([project, room]) => this.#makeJoin(project, room)),
+        joins: [...this.#rooms].slice(0, MAX_HELLO_JOINS).map(([project, room]) => {
+          asked.add(room)
+          return this.#makeJoin(project, room)
+        }),
       }),
       onWelcome: ({ user }) => {
         this.#isLive = true
         this.#attempt = 0
         this.#lostAt = null
         this.#tell({ kind: 'live', user })
-        for (const [project, room] of [...this.#rooms].slice(MAX_HELLO_JOINS)) this.#sendJoin(project, room)
+        // Those that had no place in the hello, and those that were joined while it was on its way.
+        for (const [project, room] of this.#rooms) if (!asked.has(room)) this.#sendJoin(project, room)
       },
       onMessage: (message) => this.#receive(message),
       onClose: (code) => this.#handleClose(code),

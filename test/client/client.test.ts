@@ -27,7 +27,7 @@ class FakeSocket implements Socket {
     this.onclose?.({ code } as never)
   }
   welcome(): void {
-    this.open()
+    if (this.sent.length === 0) this.open()
     this.receive({
       type: 'welcome',
       session: 's',
@@ -96,6 +96,16 @@ describe('the live client', () => {
     client.open()
     sockets[0]!.welcome()
     expect(sockets[0]!.sent).toMatchObject([{ type: 'hello', joins: [{ ref: 1, project: 'p' }] }])
+    client.close()
+  })
+
+  test('a project joined between hello and welcome is asked for after the welcome', () => {
+    const { client, sockets, handlers } = makeClient()
+    client.open()
+    sockets[0]!.open()
+    client.join('p', handlers)
+    sockets[0]!.welcome()
+    expect(sockets[0]!.sent.filter((message) => message.type === 'join')).toMatchObject([{ ref: 1, project: 'p' }])
     client.close()
   })
 
