@@ -37,10 +37,13 @@ export async function writeSample(dir: string, options: { readonly seed: number;
     const truth = await create(files.truth, 'left_id,right_id')
     const bank = new Statement('left', await create(files.left, BANK_HEADER), truth)
     const ledger = new Statement('right', await create(files.right, LEDGER_HEADER), truth)
+    let today = 0
     for (const { day, bank: bankLines, ledger: ledgerLines } of makeTransactions(options)) {
       const pair: Pair = { left: [], right: [], missing: bankLines.length + ledgerLines.length }
       for (const line of bankLines) bank.add(line, pair)
       for (const line of ledgerLines) ledger.add(line, pair)
+      if (day === today) continue
+      today = day
       for (const statement of [bank, ledger]) await statement.writeBefore(day - MAX_LAG_DAYS)
     }
     for (const statement of [bank, ledger]) await statement.writeBefore(Number.POSITIVE_INFINITY)
