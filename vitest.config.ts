@@ -1,0 +1,21 @@
+import { defineConfig } from 'vitest/config'
+import { SUITES } from './test/support/services.js'
+
+const KINDS = Object.keys(SUITES).filter((kind) => kind !== 'unit')
+
+export default defineConfig({
+  test: {
+    // A project for each kind of suites: vitest sets one up only when a file of it was selected.
+    projects: Object.entries(SUITES).map(([kind, { order }]) => ({
+      test: {
+        name: kind,
+        include: [kind === 'unit' ? 'test/**/*.test.ts' : `test/**/*.${kind}.test.ts`],
+        exclude: kind === 'unit' ? KINDS.map((other) => `test/**/*.${other}.test.ts`) : [],
+        globalSetup: ['test/support/global-setup.ts'],
+        sequence: { groupOrder: order },
+        testTimeout: kind === 'unit' ? 10_000 : 60_000,
+        hookTimeout: 60_000,
+      },
+    })),
+  },
+})
