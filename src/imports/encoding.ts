@@ -4,18 +4,18 @@ import { AppError } from '../errors.js'
 
 export type Encoding = 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252'
 
-const NAMES: Readonly<Record<string, Encoding>> = {
-  utf8: 'utf-8',
-  utf16: 'utf-16le',
-  utf16le: 'utf-16le',
-  utf16be: 'utf-16be',
-  windows1252: 'windows-1252',
-  cp1252: 'windows-1252',
+const NAMES: ReadonlyMap<string, Encoding> = new Map([
+  ['utf8', 'utf-8'],
+  ['utf16', 'utf-16le'],
+  ['utf16le', 'utf-16le'],
+  ['utf16be', 'utf-16be'],
+  ['windows1252', 'windows-1252'],
+  ['cp1252', 'windows-1252'],
   // As browsers do (WHATWG Encoding §4.2): what calls itself Latin 1 is Windows 1252.
-  latin1: 'windows-1252',
-  iso88591: 'windows-1252',
-  ascii: 'utf-8',
-}
+  ['latin1', 'windows-1252'],
+  ['iso88591', 'windows-1252'],
+  ['ascii', 'utf-8'],
+])
 
 /** What windows-1252 has at 0x80–0x9F instead of control characters (WHATWG index; five places keep theirs). */
 const WINDOWS_1252 =
@@ -28,7 +28,7 @@ const UTF16_LOOK_BYTES = 4_096
 
 /** The encoding that goes by this name, or null. */
 export function encodingNamed(name: string): Encoding | null {
-  return NAMES[name.toLowerCase().replace(/[^a-z0-9]/g, '')] ?? null
+  return NAMES.get(name.toLowerCase().replace(/[^a-z0-9]/g, '')) ?? null
 }
 
 /** Decides by byte order mark, by where the zeros are, by what is valid UTF-8; else Windows-1252. `damaged`: some bytes are not of it. */
@@ -42,11 +42,11 @@ export function detectEncoding(head: Buffer, isWhole: boolean): { readonly encod
   const utf16 = utf16ByZeros(head)
   if (utf16 !== null) return isSound(utf16)
   if (isUtf8(wholeCharacters(head, isWhole))) return isSound('utf-8')
-  // UTF-8 with a broken spot has far more sound characters than broken ones; Windows-1252 read as UTF-8 is all breaks.
+  // UTF-8 with a broken spot has at least as many sound characters as broken ones; Windows-1252 read as UTF-8 is all breaks.
   const text = head.toString('utf8')
   const broken = text.match(/\ufffd/g)?.length ?? 0
   const sound = text.match(/[\u0080-\ufffc]/g)?.length ?? 0
-  return sound > broken ? { encoding: 'utf-8', isDamaged: true } : isSound('windows-1252')
+  return sound >= broken ? { encoding: 'utf-8', isDamaged: true } : isSound('windows-1252')
 }
 
 /**
