@@ -1,8 +1,9 @@
 import { parentPort } from 'node:worker_threads'
-import { Engine, type StageInput } from '../reconciliation/engine.js'
+import { Engine } from '../reconciliation/engine.js'
 import { RecordTable } from '../reconciliation/record-table.js'
 import type { EngineRecord } from '../reconciliation/records.js'
 import type { RuleSetDefinition } from '../reconciliation/rules.js'
+import type { Stage, StageInput } from '../reconciliation/stage.js'
 
 /** What {@link EngineThread} asks of its thread; each is answered in turn. */
 export type EngineCall =
@@ -10,8 +11,7 @@ export type EngineCall =
   | { readonly kind: 'append'; readonly job: string; readonly side: 'left' | 'right'; readonly records: readonly EngineRecord[] }
   /** All records are there. */
   | { readonly kind: 'seal'; readonly job: string; readonly rules: RuleSetDefinition }
-  /** `stage`: position in `planStages(…)`. */
-  | { readonly kind: 'begin'; readonly job: string; readonly stage: number; readonly input: StageInput }
+  | { readonly kind: 'begin'; readonly job: string; readonly stage: Stage; readonly input: StageInput }
   | { readonly kind: 'run'; readonly job: string; readonly chunk: number }
   | { readonly kind: 'close'; readonly job: string }
 

@@ -5,9 +5,9 @@ import { readResultKeys } from '../db/job-results.js'
 import { type JobPlan, readJobPlan } from '../db/jobs.js'
 import { assert } from '../errors.js'
 import type { JobId } from '../ids.js'
-import type { ChunkResult } from '../reconciliation/engine.js'
 import { resultHash } from '../reconciliation/result-hash.js'
 import type { RuleSetDefinition } from '../reconciliation/rules.js'
+import type { ChunkResult, Stage } from '../reconciliation/stage.js'
 import type { MatchEngine } from './match-engine.js'
 import { type ChunkOutcome, runClear } from './queue.js'
 import { RecordIndex } from './record-index.js'
@@ -46,9 +46,10 @@ export class MatchRunner {
   async run(lease: ChunkLease, plan: JobPlan): Promise<ChunkOutcome> {
     const stage = plan.stages[lease.stage]!
     if (stage.kind === 'clear') return runClear(this.#db, lease)
-    assert(stage.kind !== 'finish', 'the last stage is not for the engine')
+    const { kind } = stage
+    assert(kind !== 'finish', 'the last stage is not for the engine')
     const job = await this.#load(lease.job)
-    if (job.stage !== lease.stage) await this.#begin(lease, job)
+    if (job.stage !== lease.stage) await this.#begin(lease, job, { ...stage, kind })
     // The thread's answer to `run`, see engine-thread.ts.
     const result = (await this.#engine.call({ kind: 'run', job: lease.job, chunk: lease.chunk })) as ChunkResult
     return outcomeOf(result, job, lease.dryRun && stage.kind !== 'score')
@@ -105,8 +106,7 @@ export class MatchRunner {
     }
   }
 
-  async #begin(lease: ChunkLease, job: LoadedJob): Promise<void> {
-    const stage = job.plan.stages[lease.stage]!
+  async #begin(lease: ChunkLease, job: LoadedJob, stage: Stage): Promise<void> {
     const rule = stage.pass === null ? null : job.rules.passes[stage.pass]!.name
     const taken = await readTakenPairs(this.#db, lease.project, lease.job, rule)
     const positions = (pairs: readonly RecordPair[], side: 'left' | 'right') =>
@@ -119,8 +119,7 @@ export class MatchRunner {
     await this.#engine.call({
       kind: 'begin',
       job: lease.job,
-      // The engine's plan begins after `clear`.
-      stage: lease.stage - 1,
+      stage,
       input: {
         takenLeft: Uint32Array.from([...positions(taken, 'left'), ...takenBefore.left]),
         takenRight: Uint32Array.from([...positions(taken, 'right'), ...takenBefore.right]),

@@ -1,51 +1,41 @@
-import type { BreakReason, JobNotice, MatchExplanation } from '../protocol/views.js'
-
-/** What one chunk found. Indexes are positions in the tables in the order the records were appended. */
-export interface MatchDraft {
-  readonly left: number
-  readonly right: number
-  readonly rule: string
-  /** Decided by the engine (`confirmed`) or waiting for a person (`proposed`). */
-  readonly automatic: boolean
-  /** Decimal(6,5) as text. */
-  readonly confidence: string
-  /** left − right as decimal text; null when a side has no amount. */
-  readonly amountDifference: string | null
-  readonly explanation: MatchExplanation
-}
-
-export interface BreakDraft {
-  readonly side: 'left' | 'right'
-  readonly record: number
-  readonly reason: BreakReason
-  /** `record` is a position in the table of the other side. */
-  readonly nearestMiss: {
-    readonly record: number
-    readonly text: string
-    readonly amountDifference: string | null
-    readonly daysApart: number | null
-  } | null
-}
+import { assert } from '../errors.js'
+import { BreaksStage } from './breaks-stage.js'
+import { MatchStage } from './match-stage.js'
+import type { RecordTable } from './record-table.js'
+import type { RuleSetDefinition } from './rules.js'
+import { joinSides, Residual, type Sides } from './sides.js'
+import type { ChunkResult, Stage, StageInput } from './stage.js'
 
 /**
- * A step of a job. All chunks of a stage are done before the next stage begins.
- * `match` works on one hash partition; `score` finds candidate pairs for a slice of the left side and leaves them as `output`;
- * `decide` reads all outputs of the `score` stage before it and commits a slice of the one global assignment; `breaks` explains a slice of
- * what is left over.
+ * Matches two sides by rules, stage after stage as planned (plan.ts). Pure: who holds the same records and begins a stage with the same
+ * input gets the same results, in whatever order the chunks are run.
  */
-export interface Stage {
-  readonly kind: 'match' | 'score' | 'decide' | 'breaks'
-  /** Shown as the job's phase: the pass's name, or `breaks`. */
-  readonly phase: string
-  /** Index of the pass in the rule set; null for `breaks`. */
-  readonly pass: number | null
-  readonly chunks: number
-}
+export class Engine {
+  readonly #rules: RuleSetDefinition
+  readonly #sides: Sides
+  #stage: { runChunk(chunk: number): ChunkResult } | null = null
 
-export interface ChunkResult {
-  readonly matches: readonly MatchDraft[]
-  readonly breaks: readonly BreakDraft[]
-  /** For the stage after this one; null when there is nothing to hand over. */
-  readonly output: Uint8Array | null
-  readonly notices: readonly JobNotice[]
+  /** The tables are complete: nothing is appended any more. */
+  constructor(options: { readonly rules: RuleSetDefinition; readonly left: RecordTable; readonly right: RecordTable }) {
+    this.#rules = options.rules
+    this.#sides = joinSides(options.left, options.right)
+  }
+
+  beginStage(stage: Stage, input: StageInput): void {
+    const { kind, chunks } = stage
+    const residual = new Residual(this.#sides, input)
+    const pass = stage.pass === null ? undefined : this.#rules.passes[stage.pass]
+    if (kind === 'breaks') {
+      this.#stage = new BreaksStage({ sides: this.#sides, residual, chunks })
+      return
+    }
+    assert(pass !== undefined, `a ${kind} stage belongs to a pass`)
+    this.#stage = new MatchStage({ pass, sides: this.#sides, residual, chunks })
+  }
+
+  /** Works one chunk of the stage begun last. Chunks are independent of each other. */
+  runChunk(chunk: number): ChunkResult {
+    assert(this.#stage !== null, 'a stage is begun before its chunks run')
+    return this.#stage.runChunk(chunk)
+  }
 }
