@@ -1,9 +1,9 @@
 import { useEffect, useErrorBoundary } from 'preact/hooks'
+import { followAddress, route } from './address.js'
 import { lazyPage } from './lazy.js'
 import { followNetwork } from './live.js'
 import { SignInPage } from './pages/sign-in-page.js'
-import { Failure } from './parts/states.js'
-import { followAddress, route } from './route.js'
+import { Failure, Skeleton } from './parts/states.js'
 import { asApiError, followSession, session, startSession } from './session.js'
 import { useStore } from './store.js'
 
@@ -18,7 +18,9 @@ export function App() {
   useEffect(() => {
     followSession()
     followNetwork()
-    void startSession().finally(followAddress)
+    // First, so that the code of a sign-in link never counts as a page.
+    void startSession()
+    followAddress()
   }, [])
   if (thrown !== undefined) {
     return (
@@ -29,7 +31,11 @@ export function App() {
   }
   switch (state.kind) {
     case 'starting':
-      return null
+      return (
+        <main class="page">
+          <Skeleton kind="page" />
+        </main>
+      )
     case 'failed':
       return (
         <main class="page page--narrow">

@@ -1,7 +1,9 @@
 import './styles/tokens.css'
 import './styles/base.css'
-import './styles/parts.css'
-import './styles/pages.css'
+import './styles/controls.css'
+import './styles/surfaces.css'
+import './styles/states.css'
+import './styles/frame.css'
 import { render } from 'preact'
 import { App } from './app.js'
 

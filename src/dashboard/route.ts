@@ -1,5 +1,3 @@
-import { Store } from './store.js'
-
 export const PROJECT_TABS = ['overview', 'review', 'breaks', 'import'] as const
 export type ProjectTab = (typeof PROJECT_TABS)[number]
 
@@ -16,16 +14,13 @@ export function routeHref(project: string, tab: ProjectTab = 'overview'): string
   return tab === 'overview' ? `#/projects/${project}` : `#/projects/${project}/${tab}`
 }
 
-/** Code of a sign-in link `…/#signin=<code>`, or null. */
+/** The code in the hash of a sign-in link `…/#signin=<code>`, or null. */
 export function parseSignIn(hash: string): string | null {
   return /^#signin=([\w.~-]+)$/.exec(hash)?.[1] ?? null
 }
 
-export const route = new Store<Route>(parseRoute(''))
-
-/** Follows the address from now on. */
-export function followAddress(): void {
-  const read = () => route.set(parseRoute(location.hash))
-  addEventListener('hashchange', read)
-  read()
+/** The code in what somebody pasted: a whole link, or its code alone. Null when it is neither. */
+export function readSignIn(text: string): string | null {
+  const trimmed = text.trim()
+  return parseSignIn(trimmed.includes('#') ? trimmed.slice(trimmed.indexOf('#')) : `#signin=${trimmed}`)
 }

@@ -1,12 +1,12 @@
 import type { UserRef } from '../protocol/views.js'
 import { ApiError, api, watchSignedOut } from './api.js'
 import { link, live } from './live.js'
-import { parseSignIn } from './route.js'
+import { parseSignIn, readSignIn } from './route.js'
 import { Store } from './store.js'
 
 /**
  *   starting    the cookie or the link is being tried        → signed-in · signed-out · failed
- *   signed-in   the pages are there                          → expired
+ *   signed-in   the pages are there                          → expired · signed-out
  *   expired     the pages stay as they are, nothing is sent  → signed-in (another link)
  *   signed-out  nobody; `error` says why a link did not work → signed-in
  *   failed      the server cannot be asked                   → starting
@@ -20,27 +20,30 @@ export type SessionState =
 
 export const session = new Store<SessionState>({ kind: 'starting' })
 
+/** While we sign out the server closes the live connection; that is no session that ended by itself. */
+let isLeaving = false
+
 /** Close codes that mean: the credential is no good any more. */
 const SIGNED_OUT_CODES: ReadonlySet<number> = new Set([4500, 4504])
 
-/** Redeems the link that the page was opened with, or tries the cookie; then connects. */
+/** Redeems the link that is in the address, or tries the cookie; then connects. */
 export async function startSession(): Promise<void> {
-  session.set({ kind: 'starting' })
   const code = parseSignIn(location.hash)
   // The code leaves the address and the history at once: it is a secret, if a short-lived one.
   if (code !== null) history.replaceState(null, '', '#/')
+  if (session.value.kind === 'failed') session.set({ kind: 'starting' })
   let refused: ApiError | null = null
   try {
-    if (code !== null) await redeem(code)
+    if (code !== null) await api.redeem(code)
   } catch (error) {
     refused = asApiError(error)
   }
   try {
     // A spent link is no reason to send somebody away who is signed in already.
-    const { user } = await api.me()
-    session.set({ kind: 'signed-in', user })
-    live.open()
+    enter((await api.me()).user)
   } catch (error) {
+    // Over pages that are open nothing changes: they find out by themselves how they stand.
+    if (userOf(session.value) !== null) return
     const problem = asApiError(error)
     session.set(problem.status === 401 ? { kind: 'signed-out', error: refused } : { kind: 'failed', error: problem })
   }
@@ -48,15 +51,25 @@ export async function startSession(): Promise<void> {
 
 /** Signs in with the text of a link, or its code alone. @throws ApiError when it is not accepted. */
 export async function signInWith(text: string): Promise<void> {
-  const code = parseSignIn(text.includes('#') ? text.slice(text.indexOf('#')).trim() : `#signin=${text.trim()}`)
+  const code = readSignIn(text)
   if (code === null) throw new ApiError('this is not a sign-in link', { code: 'INVALID', status: 422 })
-  await redeem(code)
-  await startSession()
+  await api.redeem(code)
+  enter((await api.me()).user)
 }
 
+/** @throws ApiError when the server could not be told: one is signed in as before. */
 export async function signOut(): Promise<void> {
-  await api.signOut()
+  isLeaving = true
+  try {
+    await api.signOut()
+  } catch (error) {
+    // Nobody to sign out: as good as done.
+    if (asApiError(error).status !== 401) throw error
+  } finally {
+    isLeaving = false
+  }
   live.close()
+  location.hash = '#/'
   session.set({ kind: 'signed-out', error: null })
 }
 
@@ -64,7 +77,7 @@ export async function signOut(): Promise<void> {
 export function followSession(): void {
   const expire = () => {
     const held = session.value
-    if (held.kind === 'signed-in') session.set({ kind: 'expired', user: held.user })
+    if (held.kind === 'signed-in' && !isLeaving) session.set({ kind: 'expired', user: held.user })
   }
   watchSignedOut(expire)
   link.watch(() => {
@@ -73,8 +86,19 @@ export function followSession(): void {
   })
 }
 
-async function redeem(code: string): Promise<void> {
-  await api.redeem(code)
+function enter(user: UserRef): void {
+  const held = userOf(session.value)
+  // Neither the pages nor the connection of somebody else may stay.
+  if (held !== null && held.id !== user.id) {
+    location.reload()
+    return
+  }
+  session.set({ kind: 'signed-in', user })
+  live.open()
+}
+
+function userOf(state: SessionState): UserRef | null {
+  return 'user' in state ? state.user : null
 }
 
 /** Whatever was thrown, as something that can be shown. */

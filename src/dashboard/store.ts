@@ -28,12 +28,12 @@ export class Store<Value> {
 /** The store's value; the component is drawn again when it changes. */
 export function useStore<Value>(store: Store<Value>): Value {
   const [, redraw] = useState({})
+  const drawn = store.value
   useEffect(() => {
-    const value = store.value
     const stop = store.watch(() => redraw({}))
     // It may have changed between drawing and watching.
-    if (store.value !== value) redraw({})
+    if (store.value !== drawn) redraw({})
     return stop
   }, [store])
-  return store.value
+  return drawn
 }

@@ -1,3 +1,4 @@
+import '../styles/breaks.css'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { BREAK_REASONS, type BreakReason, type BreakView, SIDES, type Side } from '../../protocol/views.js'
 import { type ApiError, api, type RecordDetail } from '../api.js'

@@ -1,3 +1,4 @@
+import '../styles/import.css'
 import { useState } from 'preact/hooks'
 import { SIDES, type Side } from '../../protocol/views.js'
 import { api } from '../api.js'

@@ -1,3 +1,5 @@
+import '../styles/overview.css'
+import '../styles/job.css'
 import { useEffect, useState } from 'preact/hooks'
 import type { JobView, SourceView } from '../../protocol/views.js'
 import { type ApiError, api } from '../api.js'

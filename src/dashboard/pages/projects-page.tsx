@@ -1,3 +1,4 @@
+import '../styles/projects.css'
 import { useEffect, useState } from 'preact/hooks'
 import type { ProjectView, Summary, UserRef } from '../../protocol/views.js'
 import { type ApiError, api } from '../api.js'

@@ -1,3 +1,4 @@
+import '../styles/review.css'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { type ApiError, api } from '../api.js'
 import { Details } from '../details.js'

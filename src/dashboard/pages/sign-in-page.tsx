@@ -1,3 +1,4 @@
+import '../styles/sign-in.css'
 import { useState } from 'preact/hooks'
 import type { UserRef } from '../../protocol/views.js'
 import type { ApiError } from '../api.js'
