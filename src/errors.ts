@@ -5,6 +5,7 @@
 export const ERRORS = {
   UNAUTHENTICATED: { status: 401, close: 4500, retryable: false, level: 'info', message: 'sign in first' },
   TOKEN_EXPIRED: { status: 401, close: 4005, retryable: false, level: 'info', message: 'the token has expired' },
+  REVOKED: { status: 401, close: 4504, retryable: false, level: 'info', message: 'this credential was revoked' },
   FORBIDDEN: { status: 403, close: null, retryable: false, level: 'info', message: 'not allowed, or no such project' },
   ORIGIN_FORBIDDEN: { status: 403, close: null, retryable: false, level: 'warn', message: 'this origin may not connect' },
   NOT_FOUND: { status: 404, close: null, retryable: false, level: 'info', message: 'not found' },

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { ERRORS, type ErrorCode } from '../errors.js'
+import { decode } from './codec.js'
 import type { Event, Latest } from './events.js'
 import {
   CLIENT_MESSAGE_TYPES,
@@ -12,7 +13,7 @@ import {
 } from './messages.js'
 import type { Position } from './position.js'
 import type { Equal, Plain } from './view-schemas.js'
-import { snapshotView } from './view-schemas.js'
+import { memberView, snapshotView } from './view-schemas.js'
 import { ROLES } from './views.js'
 
 // The wire as zod schemas, for the server only. The types that browsers import stand in messages.ts; the lines with
@@ -138,4 +139,12 @@ export function parseClientFrame(value: unknown): ParsedFrame {
   if (!parsed.success) return { kind: 'malformed', ref: own }
   if (parsed.data.type === 'hello' && (parsed.data.joins?.length ?? 0) > MAX_HELLO_JOINS) return { kind: 'too-many-joins', ref: null }
   return { kind: 'message', message: parsed.data }
+}
+
+const memberChangedBody = z.object({ data: z.object({ member: memberView }) })
+
+/** Id of the user whose role changed, out of the body of a `member.changed` (JSON text); null for what is none. */
+export function changedMember(body: string): string | null {
+  const parsed = memberChangedBody.safeParse(decode(body))
+  return parsed.success ? parsed.data.data.member.user.id : null
 }

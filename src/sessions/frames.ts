@@ -1,35 +1,49 @@
 import { spliceDeliver } from '../protocol/codec.js'
 import { MAX_SERVER_FRAME_BYTES } from '../protocol/messages.js'
 
-/** Of a `deliver` or `joined` around its lists, in bytes. */
+/** Of a `deliver` around its lists, in bytes. */
 const ENVELOPE_BYTES = 512
+const SPACE_BYTES = MAX_SERVER_FRAME_BYTES - ENVELOPE_BYTES
 
-/** The part of `texts` from `from` that fits into `room` bytes, joined by commas; at least one text. */
-export function takeThatFit(texts: readonly string[], from: number, room: number): string[] {
+/** Texts of a list that fit into a frame. */
+export interface Part {
+  readonly texts: readonly string[]
+  /** With a comma each. */
+  readonly bytes: number
+}
+
+const NOTHING: Part = { texts: [], bytes: 0 }
+
+/** The texts from `from` on that fit into `space` bytes. */
+export function takeThatFit(texts: readonly string[], from: number, space: number): Part {
   let bytes = 0
   let end = from
   for (; end < texts.length; end++) {
-    bytes += Buffer.byteLength(texts[end] ?? '') + 1
-    if (bytes > room && end > from) break
+    const next = Buffer.byteLength(texts[end]!) + 1
+    if (bytes + next > space) break
+    bytes += next
   }
-  return texts.slice(from, end)
+  return { texts: texts.slice(from, end), bytes }
 }
 
-/** Spliced events and latest values as one `deliver`, or as several when one would be above the limit of a frame. */
+/**
+ * Spliced events and latest values as one `deliver`, or as several when one would be above the limit of a frame. The bus bounds bodies
+ * so that a single one always fits.
+ */
 export function deliverMessages(project: string, epoch: string, events: readonly string[], latest: readonly string[]): string[] {
   const messages: string[] = []
-  const room = MAX_SERVER_FRAME_BYTES - ENVELOPE_BYTES
   let event = 0
   let value = 0
   while (event < events.length || value < latest.length) {
-    const ownEvents = takeThatFit(events, event, room)
-    event += ownEvents.length
-    const used = ownEvents.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0)
+    const ownEvents = takeThatFit(events, event, SPACE_BYTES)
+    event += ownEvents.texts.length
     // Latest values apply after the events, so they wait for the last of them.
-    const ownLatest = event < events.length ? [] : takeThatFit(latest, value, room - used)
-    if (ownEvents.length > 0 && ownLatest.length === 1 && used + Buffer.byteLength(ownLatest[0] ?? '') > room) ownLatest.pop()
-    value += ownLatest.length
-    messages.push(spliceDeliver(project, epoch, ownEvents, ownLatest))
+    const ownLatest = event < events.length ? NOTHING : takeThatFit(latest, value, SPACE_BYTES - ownEvents.bytes)
+    value += ownLatest.texts.length
+    if (ownEvents.texts.length + ownLatest.texts.length > 0) messages.push(spliceDeliver(project, epoch, ownEvents.texts, ownLatest.texts))
+    // Larger than the bus allows: better above the limit than never.
+    else if (event < events.length) messages.push(spliceDeliver(project, epoch, [events[event++]!], []))
+    else messages.push(spliceDeliver(project, epoch, [], [latest[value++]!]))
   }
   return messages
 }

@@ -1,7 +1,8 @@
-import type { Bus, BusMessage, BusState, BusSubscription } from '../bus/bus.js'
+import type { Bus, BusEvent, BusMessage, BusState, BusSubscription } from '../bus/bus.js'
 import type { ProjectId } from '../ids.js'
 import { encode } from '../protocol/codec.js'
 import type { RejoinReason } from '../protocol/messages.js'
+import { changedMember } from '../protocol/schemas.js'
 import type { Role, Snapshot } from '../protocol/views.js'
 import type { Transport } from '../transport/transport.js'
 import { type Member, Room } from './room.js'
@@ -10,15 +11,22 @@ export interface HubOptions {
   readonly bus: Pick<Bus, 'subscribe'>
   readonly transport: Pick<Transport, 'prepare' | 'push'>
   readonly snapshot: (project: ProjectId) => Promise<Snapshot | null>
+  /** News says that somebody's role in the project has changed. */
+  readonly onMemberChanged: (project: ProjectId, user: string) => void
   /** How long a project stays subscribed after its last session left. Default 5 000. */
   readonly graceMs?: number
 }
+
+/** `refused`: no role, or no such project; `closed`: the member's socket ended meanwhile. */
+export type JoinOutcome = 'joined' | 'refused' | 'closed'
 
 interface Entry {
   readonly room: Room
   /** Members and joins under way. */
   holds: number
   readonly opened: Promise<BusSubscription>
+  /** Whether what the bus says is heard. */
+  isOpen: boolean
   grace: NodeJS.Timeout | null
 }
 
@@ -42,18 +50,31 @@ export class Hub {
   /** A message of the bus for whoever is here. */
   deliver(message: BusMessage): void {
     this.#entries.get(message.project)?.room.deliver(message)
+    for (const event of message.events) if (event.type === 'member.changed') this.#hearMember(message.project, event)
   }
 
   /**
-   * Makes the member a member of the project and sends it `joined`. `gone`: there is no such project; `closed`: its socket ended.
-   * @throws AppError `BUS_UNAVAILABLE`, and what the snapshot throws; it is no member then.
+   * Makes the member, who must not be one already, a member of the project and sends it `joined`. `judge` says what it may do there
+   * now, and is asked again whenever the answer may be older than the news that is heard.
+   * @throws AppError `BUS_UNAVAILABLE`, and what the snapshot and `judge` throw; it is no member then.
    */
-  async join(member: Member, project: ProjectId, ref: number, role: Role): Promise<'joined' | 'gone' | 'closed'> {
+  async join(member: Member, project: ProjectId, ref: number, judge: () => Promise<Role | null>): Promise<JoinOutcome> {
+    const before = this.#entries.get(project)
+    const wasOpen = before?.isOpen ?? false
+    // Who has no role costs no subscription: anybody may ask for any project.
+    let role = await judge()
+    if (role === null) return 'refused'
     const entry = this.#hold(project)
-    let outcome: 'joined' | 'gone' | 'closed' | 'failed' = 'failed'
+    let outcome: JoinOutcome | 'broken' = 'broken'
     try {
       await entry.opened
-      outcome = await entry.room.admit(member, ref, role)
+      let isCurrent = wasOpen && entry === before
+      while (outcome === 'broken') {
+        if (!isCurrent) role = await judge()
+        if (role === null) return 'refused'
+        isCurrent = false
+        outcome = await entry.room.admit(member, ref, role)
+      }
       return outcome
     } finally {
       if (outcome !== 'joined') this.#release(entry)
@@ -66,6 +87,14 @@ export class Hub {
     if (!entry?.room.detach(member)) return false
     this.#release(entry)
     return true
+  }
+
+  /** Ends all deliveries of the project, which is gone, and answers who had them. Joins under way find it gone. */
+  dismiss(project: ProjectId): readonly Member[] {
+    const entry = this.#entries.get(project)
+    const members = entry?.room.dismiss() ?? []
+    for (const _ of members) if (entry) this.#release(entry)
+    return members
   }
 
   /** Ends all subscriptions. */
@@ -89,10 +118,13 @@ export class Hub {
       onMessage: (message) => this.deliver(message),
       onLost: (reason, state) => this.#lose(project, reason, state),
     })
-    const entry: Entry = { room, holds: 1, opened, grace: null }
+    const entry: Entry = { room, holds: 1, opened, isOpen: false, grace: null }
     this.#entries.set(project, entry)
     opened.then(
-      (subscription) => room.begin(subscription),
+      (subscription) => {
+        entry.isOpen = true
+        room.begin(subscription)
+      },
       () => {
         // The next join tries again; those that wait for this one fail with the same reason.
         if (this.#entries.get(project) === entry) this.#entries.delete(project)
@@ -118,6 +150,11 @@ export class Hub {
       member.socket.send(frames)
       this.#release(entry)
     }
+  }
+
+  #hearMember(project: ProjectId, event: BusEvent): void {
+    const user = changedMember(event.body)
+    if (user !== null) this.#options.onMemberChanged(project, user)
   }
 }
 

@@ -5,7 +5,7 @@ import { TOMBSTONE_BODY } from '../protocol/events.js'
 import { MAX_SERVER_FRAME_BYTES } from '../protocol/messages.js'
 import type { Position } from '../protocol/position.js'
 import type { Role, Snapshot } from '../protocol/views.js'
-import type { Transport, TransportSocket } from '../transport/transport.js'
+import type { Frames, Transport, TransportSocket } from '../transport/transport.js'
 import { deliverMessages, takeThatFit } from './frames.js'
 
 /** A session as a project sees it. */
@@ -33,7 +33,14 @@ interface SharedSnapshot {
   readonly generation: number
   readonly text: string
   /** What all who join between the same two flushes get alike. */
-  shared: { readonly flushes: number; readonly tail: string; readonly moreLatest: readonly string[] } | null
+  shared: Welcome | null
+}
+
+/** The rest of `joined`, and what follows it at once. */
+interface Welcome {
+  readonly flushes: number
+  readonly tail: string
+  readonly missed: Frames | null
 }
 
 /** Shortest time between two flushes of a project (D5). */
@@ -97,40 +104,43 @@ export class Room {
 
   /** The history broke off: from here on `state` counts. Returns the members, none of whom is one any more. */
   reset(state: BusState): Member[] {
+    const members = this.dismiss()
+    this.#adopt(state)
+    return members
+  }
+
+  /** Returns the members, none of whom is one any more. Joins under way are broken off. */
+  dismiss(): Member[] {
     this.#generation++
     const members = [...this.members]
     for (const member of members) this.detach(member)
     this.#pendingEvents = []
     this.#pendingLatest.clear()
     this.#kept = []
-    this.#adopt(state)
     return members
   }
 
   /**
    * Sends the member `joined`, then what was flushed since its snapshot was begun, and makes it a member.
-   * `gone`: there is no such project; `closed`: the member's socket ended meanwhile.
+   * `refused`: there is no such project; `closed`: the member's socket ended meanwhile; `broken`: the history did, ask again.
    */
-  async admit(member: Member, ref: number, role: Role): Promise<'joined' | 'gone' | 'closed'> {
+  async admit(member: Member, ref: number, role: Role): Promise<'joined' | 'refused' | 'closed' | 'broken'> {
     this.#joining++
     try {
-      for (;;) {
-        const snapshot = await this.#shareSnapshot()
-        if (!snapshot) return 'gone'
-        while (this.#flush) await this.#flush.ended
-        if (!member.socket.isOpen) return 'closed'
-        // From here to the end nothing is awaited, so no flush comes in between.
-        if (snapshot.generation !== this.#generation) continue
-        const { tail, moreLatest } = this.#tailOf(snapshot)
-        const missed = this.#kept.filter((event) => event.seq > snapshot.position.seq).map((event) => event.text)
-        const messages = [spliceJoined(ref, this.project, role, tail)]
-        messages.push(...deliverMessages(this.project, snapshot.position.epoch, missed, moreLatest))
-        member.socket.send(this.#options.transport.prepare(messages))
-        member.socket.subscribe(this.project)
-        member.joinedProjects.add(this.project)
-        this.members.add(member)
-        return 'joined'
-      }
+      const snapshot = await this.#shareSnapshot()
+      while (this.#flush) await this.#flush.ended
+      if (!member.socket.isOpen) return 'closed'
+      if (!snapshot) return 'refused'
+      // From here to the end nothing is awaited, so no flush comes in between.
+      if (snapshot.generation !== this.#generation) return 'broken'
+      const { tail, missed } = this.#welcomeOf(snapshot)
+      member.socket.subscribe(this.project)
+      member.joinedProjects.add(this.project)
+      this.members.add(member)
+      // Last: a socket that this finds too slow is closed and leaves what it has joined.
+      member.socket.send(this.#options.transport.prepare([spliceJoined(ref, this.project, role, tail)]))
+      if (missed) member.socket.send(missed)
+      return 'joined'
     } finally {
       if (--this.#joining === 0) this.#kept = []
     }
@@ -167,13 +177,15 @@ export class Room {
     return snapshot && { position, generation, text: JSON.stringify(snapshot), shared: null }
   }
 
-  #tailOf(snapshot: SharedSnapshot): { readonly tail: string; readonly moreLatest: readonly string[] } {
+  #welcomeOf(snapshot: SharedSnapshot): Welcome {
     if (snapshot.shared?.flushes !== this.#flushes) {
+      const { position, text } = snapshot
       const latest = [...this.#latest.values()]
-      const space = MAX_SERVER_FRAME_BYTES - JOINED_BYTES - Buffer.byteLength(snapshot.text)
-      const inside = takeThatFit(latest, 0, space)
-      const tail = spliceJoinedTail(snapshot.position, snapshot.text, inside)
-      snapshot.shared = { flushes: this.#flushes, tail, moreLatest: latest.slice(inside.length) }
+      const inside = takeThatFit(latest, 0, MAX_SERVER_FRAME_BYTES - JOINED_BYTES - Buffer.byteLength(text))
+      const events = this.#kept.filter((event) => event.seq > position.seq).map((event) => event.text)
+      const messages = deliverMessages(this.project, position.epoch, events, latest.slice(inside.texts.length))
+      const missed = messages.length === 0 ? null : this.#options.transport.prepare(messages)
+      snapshot.shared = { flushes: this.#flushes, tail: spliceJoinedTail(position, text, inside.texts), missed }
     }
     return snapshot.shared
   }
@@ -210,6 +222,7 @@ export class Room {
       else this.#latest.set(key, text)
     }
     this.#flushStartedAt = performance.now()
+    this.#flushMs = 0
     if (this.members.size === 0 || events.length + latest.length === 0) return
     const messages = deliverMessages(
       this.project,

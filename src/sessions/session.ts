@@ -1,8 +1,9 @@
 import { AppError, ERRORS } from '../errors.js'
 import { newId, type ProjectId } from '../ids.js'
-import type { CloseCode } from '../protocol/close-codes.js'
+import type { Log } from '../log.js'
+import { CLOSE_CODES, type CloseCode } from '../protocol/close-codes.js'
 import { encode } from '../protocol/codec.js'
-import type { ServerMessage } from '../protocol/messages.js'
+import { MAX_SESSION_PROJECTS, type ServerMessage } from '../protocol/messages.js'
 import type { SocketListener, Transport, TransportSocket } from '../transport/transport.js'
 import type { Principal } from './auth.js'
 import type { Member } from './room.js'
@@ -22,9 +23,20 @@ export type SessionState =
 /** Hears what its sessions receive. */
 export interface SessionOwner {
   readonly transport: Pick<Transport, 'prepare'>
+  readonly log: Pick<Log, 'info' | 'warn' | 'error'>
   onFrame(session: Session, text: string, kind: 'text' | 'binary'): void
-  onClose(session: Session, state: SessionState): void
+  /** The session is over; `before` is what it was. Its projects are still in `joinedProjects`. */
+  onClose(session: Session, before: SessionState): void
 }
+
+/** How many joins a session may send: `perSecond` in the long run, `burst` at once. */
+export interface FrameRate {
+  readonly perSecond: number
+  readonly burst: number
+}
+
+/** Joins and leaves that may wait for those before them. A client that honours the limits of frames and projects stays far below. */
+const MAX_TURNS = 1_000
 
 /** One socket's life. Keeps no timer and no closure of its own: one sweep looks after all sessions. */
 export class Session implements SocketListener, Member {
@@ -32,29 +44,26 @@ export class Session implements SocketListener, Member {
   readonly socket: TransportSocket
   readonly joinedProjects = new Set<ProjectId>()
   state: SessionState
-  /** `performance.now()`, milliseconds. */
-  readonly openedAt: number
+  /** `performance.now()`, milliseconds; before the first frame the time of the handshake. */
   receivedAt: number
   pingedAt: number
   malformedFrames = 0
-  /** Joins under way of projects that are not joined yet; they count toward the limit (J1). */
-  joining = 0
-  /** What is left of the session's allowance of frames, as of `refilledAt`. */
-  allowance: number
-  refilledAt: number
   readonly #owner: SessionOwner
-  /** The last join or leave of a project that has one under way. */
-  #turns: Map<string, Promise<void>> | null = null
+  /** What is left of the frames that it may send, as of `#refilledAt`. */
+  #allowance: number
+  #refilledAt: number
+  /** Per project the last of the joins and leaves that have not ended; null while there is none. */
+  #turns: Map<ProjectId, Promise<void>> | null = null
+  #turnCount = 0
 
-  constructor(socket: TransportSocket, owner: SessionOwner, state: SessionState, allowance: number) {
+  constructor(socket: TransportSocket, owner: SessionOwner, state: SessionState, rate: FrameRate) {
     this.socket = socket
     this.#owner = owner
     this.state = state
-    this.allowance = allowance
-    this.openedAt = performance.now()
-    this.receivedAt = this.openedAt
-    this.pingedAt = this.openedAt
-    this.refilledAt = this.openedAt
+    this.receivedAt = performance.now()
+    this.pingedAt = this.receivedAt
+    this.#allowance = rate.burst
+    this.#refilledAt = this.receivedAt
   }
 
   onMessage(text: string, kind: 'text' | 'binary'): void {
@@ -63,57 +72,76 @@ export class Session implements SocketListener, Member {
   }
 
   onClose(): void {
-    this.#finish()
+    if (this.state.kind === 'closed') return
+    const before = this.state
+    this.state = { kind: 'closed' }
+    this.#owner.onClose(this, before)
   }
 
   send(message: ServerMessage): void {
     this.socket.send(this.#owner.transport.prepare([encode(message)]))
   }
 
-  /** Tells the client what went wrong; `ref` names the message that it answers. What is no AppError is `INTERNAL` to the client. */
+  /**
+   * Tells the client what went wrong; `ref` names the message that it answers. What is no AppError is `INTERNAL` to the client and
+   * has its cause in the log only, under the same `requestId`.
+   */
   fail(error: unknown, ref: number | null, extra: { readonly retryAfterMs?: number } = {}): void {
-    const known = error instanceof AppError ? error : new AppError('INTERNAL')
-    const { code, message, details } = known
-    const { retryable } = ERRORS[code]
-    this.send({ type: 'error', ref, code, message, retryable, ...extra, ...(details && { details }), requestId: newId() })
+    const { code, message, details } = error instanceof AppError ? error : new AppError('INTERNAL')
+    const { retryable, level } = ERRORS[code]
+    const requestId = newId()
+    this.#owner.log[level]({ code, requestId, session: this.id, ...(level !== 'info' && { err: error }) }, message)
+    this.send({ type: 'error', ref, code, message, retryable, ...extra, ...(details && { details }), requestId })
   }
 
-  /** Sends the error and closes with its code. */
-  end(error: AppError): void {
-    this.fail(error, null)
-    const code = ERRORS[error.code].close
-    this.close(code ?? ERRORS.INTERNAL.close, error.code)
+  /** Sends the error and closes, with the error's own code or the one that is given. */
+  end(error: unknown, ref: number | null, code?: CloseCode): void {
+    this.fail(error, ref)
+    const known = error instanceof AppError ? error.code : 'INTERNAL'
+    this.close(code ?? ERRORS[known].close ?? CLOSE_CODES.INTERNAL, known)
   }
 
   close(code: CloseCode, reason: string): void {
     this.socket.close(code, reason)
-    this.#finish()
+  }
+
+  /** Takes one frame from the allowance. Milliseconds until there is one again, 0 when there was (C8). */
+  spendFrame({ perSecond, burst }: FrameRate): number {
+    const now = performance.now()
+    this.#allowance = Math.min(burst, this.#allowance + ((now - this.#refilledAt) / 1000) * perSecond)
+    this.#refilledAt = now
+    if (this.#allowance < 1) return Math.ceil(((1 - this.#allowance) / perSecond) * 1000)
+    this.#allowance--
+    return 0
+  }
+
+  /** Whether the project has a join or leave that has not ended. */
+  hasTurn(project: ProjectId): boolean {
+    return this.#turns?.has(project) ?? false
+  }
+
+  /** Whether one more project would be too many; those that are being joined count (J1). */
+  isFull(project: ProjectId): boolean {
+    if (this.joinedProjects.has(project) || this.hasTurn(project)) return false
+    let count = this.joinedProjects.size
+    for (const other of this.#turns?.keys() ?? []) if (!this.joinedProjects.has(other)) count++
+    return count >= MAX_SESSION_PROJECTS
   }
 
   /** Joins and leaves of one project happen one after another (J5). `act` must not reject. */
-  inTurn(project: string, act: () => Promise<void>): void {
+  inTurn(project: ProjectId, act: () => Promise<void>): void {
+    if (this.#turnCount >= MAX_TURNS) {
+      this.end(new AppError('OVERLOADED', { message: `more than ${MAX_TURNS} joins and leaves are waiting` }), null)
+      return
+    }
     this.#turns ??= new Map()
     const turns = this.#turns
+    this.#turnCount++
     const turn = (turns.get(project) ?? Promise.resolve()).then(act).finally(() => {
+      this.#turnCount--
       if (turns.get(project) === turn) turns.delete(project)
-      this.#pendingTurns--
-      if (turns.size === 0) this.#turns = null
+      if (turns.size === 0 && this.#turns === turns) this.#turns = null
     })
-    this.#pendingTurns++
     turns.set(project, turn)
-  }
-
-  /** Joins and leaves that have not ended. */
-  get pendingTurns(): number {
-    return this.#pendingTurns
-  }
-
-  #pendingTurns = 0
-
-  #finish(): void {
-    if (this.state.kind === 'closed') return
-    const before = this.state
-    this.state = { kind: 'closed' }
-    this.#owner.onClose(this, before)
   }
 }

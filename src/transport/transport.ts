@@ -18,11 +18,14 @@ export interface Frames {
   readonly wire: Uint8Array
 }
 
-/** Hears one socket. Nothing is called after {@link onClose}. */
+/** Hears one socket. Nothing is called after {@link SocketListener.onClose}. */
 export interface SocketListener {
   /** A whole message; `binary` when it came in a binary frame. */
   onMessage(text: string, kind: 'text' | 'binary'): void
-  /** The socket is gone, whoever ended it. `code`: RFC 6455, 1006 without a close frame. */
+  /**
+   * Nothing can be sent or heard any more, whoever ended it: at once when it is closed from here, also out of a `send` or `push` to
+   * it. `code`: RFC 6455, 1006 without a close frame.
+   */
   onClose(code: number): void
 }
 
@@ -30,6 +33,7 @@ export interface SocketListener {
 export interface TransportHandler {
   /** Before the handshake: null admits. */
   admit(request: UpgradeRequest): Refusal | null
+  /** After the handshake, before anything is heard. */
   onOpen(socket: TransportSocket, request: UpgradeRequest): SocketListener
 }
 
@@ -44,7 +48,7 @@ export interface TransportSocket {
   /** From now on pushes to the topic reach this socket. */
   subscribe(topic: string): void
   unsubscribe(topic: string): void
-  /** Starts the closing handshake; the socket is cut when the other side does not answer it. Leaves all topics. */
+  /** Leaves all topics and starts the closing handshake; the socket is cut when the other side does not answer it. */
   close(code: number, reason: string): void
 }
 
@@ -52,7 +56,7 @@ export interface TransportSocket {
 export interface Transport {
   /** From now on clients may connect. Called once. */
   start(handler: TransportHandler): void
-  /** Cuts what is still open, and lets the server go. */
+  /** Gives sockets that are closing a moment to end, cuts the rest, and lets the server go. */
   stop(): Promise<void>
   /** Prepares messages once, for {@link push} and `send`. */
   prepare(messages: readonly string[]): Frames

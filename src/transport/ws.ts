@@ -1,6 +1,7 @@
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
+import { newId } from '../ids.js'
 import type { Frames, Refusal, SocketListener, Transport, TransportHandler, TransportSocket, UpgradeRequest } from './transport.js'
 
 export interface WsTransportOptions {
@@ -11,7 +12,7 @@ export interface WsTransportOptions {
   readonly subprotocols: readonly string[]
   /** Largest message to us, in bytes. */
   readonly maxMessageBytes: number
-  /** Bytes that a client may leave unread in our memory before it is cut. Default 1 MiB. */
+  /** Whoever leaves more than this unread in our memory when something further is due is closed. Default 1 MiB. */
   readonly maxUnsentBytes?: number
   /** Code for who left more unread. */
   readonly slowCloseCode: number
@@ -22,14 +23,16 @@ const DEFAULT_MAX_UNSENT_BYTES = 1024 * 1024
 const MAX_FRAGMENTS = 64
 /** How long a socket is kept for the other side's close frame. */
 const CLOSE_TIMEOUT_MS = 10_000
+/** How long a stop waits for close frames. */
+const STOP_TIMEOUT_MS = 500
 /** A push to very many sockets lets other work through after this long. */
 const SLICE_MS = 5
 /** Sockets between two looks at the clock. */
 const SLICE_CHECK = 64
 
-const LISTENER = Symbol('listener')
-/** The socket's listener stands on the `ws` object, so that its handlers are three functions and not three closures per socket. */
-type Attached = WebSocket & { [LISTENER]?: { readonly listener: SocketListener; readonly socket: WsSocket } }
+const SOCKET = Symbol('socket')
+/** Our socket stands on the `ws` object, so that its handlers are a few functions and not closures per socket. */
+type Attached = WebSocket & { [SOCKET]?: WsSocket }
 
 /** Makes a transport on `ws` that takes the upgrades of an HTTP server. */
 export function createWsTransport(options: WsTransportOptions): Transport {
@@ -37,20 +40,27 @@ export function createWsTransport(options: WsTransportOptions): Transport {
 }
 
 class WsTransport implements Transport {
+  readonly topics = new Map<string, Set<WsSocket>>()
+  readonly sockets = new Set<WsSocket>()
+  readonly maxUnsentBytes: number
+  readonly slowCloseCode: number
   readonly #options: WsTransportOptions
   readonly #wss: WebSocketServer
-  readonly #topics = new Map<string, Set<WsSocket>>()
-  readonly #sockets = new Set<WsSocket>()
   readonly #onUpgrade: (request: IncomingMessage, duplex: Duplex, head: Buffer) => void
   #handler: TransportHandler | null = null
+  #onEmpty: (() => void) | null = null
 
   constructor(options: WsTransportOptions) {
     this.#options = options
+    this.maxUnsentBytes = options.maxUnsentBytes ?? DEFAULT_MAX_UNSENT_BYTES
+    this.slowCloseCode = options.slowCloseCode
     // Not written in place: the published types of `ws` lag behind its options.
     const settings = {
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
+      // A pong is a write like any other and counts as unsent: see onPing.
+      autoPong: false,
       maxPayload: options.maxMessageBytes,
       maxFragments: MAX_FRAGMENTS,
       closeTimeout: CLOSE_TIMEOUT_MS,
@@ -66,19 +76,35 @@ class WsTransport implements Transport {
   }
 
   async stop(): Promise<void> {
+    if (this.sockets.size > 0) {
+      await new Promise<void>((resolve) => {
+        const timeout = setTimeout(resolve, STOP_TIMEOUT_MS)
+        this.#onEmpty = () => {
+          clearTimeout(timeout)
+          resolve()
+        }
+      })
+    }
     this.#options.server.off('upgrade', this.#onUpgrade)
-    for (const socket of this.#sockets) socket.cut()
+    for (const socket of this.sockets) socket.cut()
   }
 
   prepare(messages: readonly string[]): Frames {
-    return { wire: Buffer.concat(messages.map(textFrame)) }
+    const frames = messages.map(textFrame)
+    return { wire: frames.length === 1 ? frames[0]! : Buffer.concat(frames) }
   }
 
   push(topic: string, frames: Frames, onDone: () => void): void {
-    const sockets = this.#topics.get(topic)
-    // A set's iterator skips who left meanwhile, so nothing of a project comes after its `left` (J2).
+    const sockets = this.topics.get(topic)
+    // A set's iterator skips who left meanwhile, so nothing of a topic comes after its end.
     if (sockets) this.#pushSlice(sockets.values(), frames, onDone)
     else onDone()
+  }
+
+  /** The socket's connection has ended. */
+  forget(socket: WsSocket): void {
+    this.sockets.delete(socket)
+    if (this.sockets.size === 0) this.#onEmpty?.()
   }
 
   #pushSlice(sockets: SetIterator<WsSocket>, frames: Frames, onDone: () => void): void {
@@ -99,12 +125,18 @@ class WsTransport implements Transport {
 
   #upgrade(request: IncomingMessage, duplex: Duplex, head: Buffer): void {
     // Until `ws` takes over, a reset of the connection would otherwise be an uncaught error.
-    duplex.on('error', () => duplex.destroy())
+    duplex.on('error', onEarlyError)
     const { origin, authorization, cookie } = request.headers
     const shown: UpgradeRequest = { origin, authorization, cookie }
     const refusal = this.#refusalOf(request) ?? this.#handler?.admit(shown)
-    if (refusal) refuse(duplex, refusal)
-    else this.#wss.handleUpgrade(request, duplex, head, (ws) => this.#open(ws, duplex, shown))
+    if (refusal) {
+      refuse(duplex, refusal)
+      return
+    }
+    this.#wss.handleUpgrade(request, duplex, head, (ws) => {
+      duplex.off('error', onEarlyError)
+      this.#open(ws, duplex, shown)
+    })
   }
 
   #refusalOf(request: IncomingMessage): Refusal | null {
@@ -119,25 +151,32 @@ class WsTransport implements Transport {
   }
 
   #open(ws: Attached, duplex: Duplex, request: UpgradeRequest): void {
-    const socket = new WsSocket(ws, duplex, this.#topics, this.#sockets, this.#options)
-    const listener = this.#handler?.onOpen(socket, request)
-    if (!listener) return
-    ws[LISTENER] = { listener, socket }
+    const socket = new WsSocket(ws, duplex, this)
+    ws[SOCKET] = socket
     ws.on('message', onMessage)
+    ws.on('ping', onPing)
     ws.on('close', onClose)
     ws.on('error', onError)
+    socket.listener = this.#handler?.onOpen(socket, request) ?? null
   }
 }
 
+function onEarlyError(this: Duplex): void {
+  this.destroy()
+}
+
 function onMessage(this: Attached, data: RawData, isBinary: boolean): void {
-  // Buffers by the `binaryType` that we leave as it is.
-  const attached = this[LISTENER]
-  if (attached?.socket.isOpen) attached.listener.onMessage((data as Buffer).toString(), isBinary ? 'binary' : 'text')
+  // A Buffer by the `binaryType` that we leave as it is.
+  this[SOCKET]?.receive(data as Buffer, isBinary)
+}
+
+// Whoever pings without reading the answers would fill our memory past every limit.
+function onPing(this: Attached, data: Buffer): void {
+  if (this[SOCKET]?.canSend()) this.pong(data, false)
 }
 
 function onClose(this: Attached, code: number): void {
-  this[LISTENER]?.socket.release()
-  this[LISTENER]?.listener.onClose(code)
+  this[SOCKET]?.release(code)
 }
 
 // A frame against RFC 6455 or above the limit: `ws` closes with the right code by itself, and `close` follows.
@@ -145,26 +184,33 @@ function onError(): void {}
 
 /** Writes prebuilt frames past `ws`, which would frame the same message anew for each socket. */
 class WsSocket implements TransportSocket {
-  readonly #ws: WebSocket
-  readonly #duplex: Duplex
-  readonly #topics: Map<string, Set<WsSocket>>
-  readonly #all: Set<WsSocket>
-  readonly #limits: WsTransportOptions
-  readonly #joined = new Set<string>()
+  listener: SocketListener | null = null
   isOpen = true
   lastSentAt = performance.now()
+  readonly #ws: WebSocket
+  readonly #duplex: Duplex
+  readonly #transport: WsTransport
+  readonly #joined = new Set<string>()
 
-  constructor(ws: WebSocket, duplex: Duplex, topics: Map<string, Set<WsSocket>>, all: Set<WsSocket>, limits: WsTransportOptions) {
+  constructor(ws: WebSocket, duplex: Duplex, transport: WsTransport) {
     this.#ws = ws
     this.#duplex = duplex
-    this.#topics = topics
-    this.#all = all
-    this.#limits = limits
-    all.add(this)
+    this.#transport = transport
+    transport.sockets.add(this)
   }
 
   get unsentBytes(): number {
     return this.#duplex.writableLength
+  }
+
+  /** Whether something further may be sent; who has left too much unread is closed instead. */
+  canSend(): boolean {
+    // `ws` has sent or received a close frame: nothing may follow it.
+    if (!this.isOpen || this.#ws.readyState !== this.#ws.OPEN) return false
+    // Judged before the write: one large delivery alone makes nobody slow.
+    if (this.#duplex.writableLength <= this.#transport.maxUnsentBytes) return true
+    this.close(this.#transport.slowCloseCode, 'too much left unread')
+    return false
   }
 
   send(frames: Frames): void {
@@ -173,35 +219,34 @@ class WsSocket implements TransportSocket {
 
   /** `now` is `performance.now()`, read once for many sockets. */
   sendAt({ wire }: Frames, now: number): void {
-    // `ws` has sent or received a close frame: nothing may follow it.
-    if (!this.isOpen || this.#ws.readyState !== this.#ws.OPEN) return
+    if (!this.canSend()) return
     this.lastSentAt = now
     this.#duplex.write(wire)
-    if (this.#duplex.writableLength > (this.#limits.maxUnsentBytes ?? DEFAULT_MAX_UNSENT_BYTES)) {
-      this.close(this.#limits.slowCloseCode, 'too much left unread')
-    }
+  }
+
+  receive(data: Buffer, isBinary: boolean): void {
+    if (this.isOpen) this.listener?.onMessage(data.toString(), isBinary ? 'binary' : 'text')
   }
 
   subscribe(topic: string): void {
     if (!this.isOpen) return
-    const sockets = this.#topics.get(topic)
+    const sockets = this.#transport.topics.get(topic)
     if (sockets) sockets.add(this)
-    else this.#topics.set(topic, new Set([this]))
+    else this.#transport.topics.set(topic, new Set([this]))
     this.#joined.add(topic)
   }
 
   unsubscribe(topic: string): void {
     if (!this.#joined.delete(topic)) return
-    const sockets = this.#topics.get(topic)
+    const sockets = this.#transport.topics.get(topic)
     sockets?.delete(this)
-    if (sockets?.size === 0) this.#topics.delete(topic)
+    if (sockets?.size === 0) this.#transport.topics.delete(topic)
   }
 
   close(code: number, reason: string): void {
     if (!this.isOpen) return
-    this.isOpen = false
-    for (const topic of this.#joined) this.unsubscribe(topic)
     this.#ws.close(code, reason)
+    this.#end(code)
   }
 
   cut(): void {
@@ -209,10 +254,15 @@ class WsSocket implements TransportSocket {
   }
 
   /** The connection has ended. */
-  release(): void {
+  release(code: number): void {
+    this.#transport.forget(this)
+    if (this.isOpen) this.#end(code)
+  }
+
+  #end(code: number): void {
     this.isOpen = false
     for (const topic of this.#joined) this.unsubscribe(topic)
-    this.#all.delete(this)
+    this.listener?.onClose(code)
   }
 }
 
@@ -235,13 +285,18 @@ function textFrame(text: string): Buffer {
   return frame
 }
 
+/** Answers as HTTP does, and lets nobody keep the connection. */
 function refuse(duplex: Duplex, { status, code, message }: Refusal): void {
-  const body = JSON.stringify({ type: 'about:blank', title: STATUS_CODES[status] ?? '', status, detail: message, code })
+  const requestId = newId()
+  const title = STATUS_CODES[status] ?? ''
+  const body = JSON.stringify({ type: `urn:tallyroom:error:${code}`, title, status, detail: message, code, requestId })
   const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
+    `HTTP/1.1 ${status} ${title}`,
     'Connection: close',
     'Content-Type: application/problem+json',
     `Content-Length: ${Buffer.byteLength(body)}`,
+    `X-Request-Id: ${requestId}`,
   ]
+  duplex.once('finish', () => duplex.destroy())
   duplex.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }

@@ -1,0 +1,108 @@
+import { AppError, unreachable } from '../errors.js'
+import { CLOSE_CODES } from '../protocol/close-codes.js'
+import { decode } from '../protocol/codec.js'
+import { type ClientMessage, type HelloMessage, MAX_CLIENT_FRAME_BYTES, MAX_HELLO_JOINS } from '../protocol/messages.js'
+import { type ParsedFrame, parseClientFrame } from '../protocol/schemas.js'
+import type { Session } from './session.js'
+
+/** What messages of clients cause; each answers by itself. */
+export interface SessionActions {
+  authenticate(session: Session, hello: HelloMessage): void
+  join(session: Session, ref: number, project: string): void
+  leave(session: Session, ref: number, project: string): void
+  /** Milliseconds that the session has to wait before such a frame, 0 for none (C8). */
+  spendFrame(session: Session): number
+}
+
+/** What the rules say about a frame in the state that its session is in. */
+type Verdict =
+  | { readonly kind: 'handle'; readonly message: ClientMessage }
+  /** It is answered when the credential has been judged. */
+  | { readonly kind: 'wait' }
+  | { readonly kind: 'refuse'; readonly error: AppError; readonly ref: number | null; readonly isMalformed: boolean }
+  | { readonly kind: 'end'; readonly error: AppError; readonly ref: number | null }
+
+/** Malformed frames after which a session is closed (C6). */
+const MAX_MALFORMED = 10
+
+/** Takes one frame of a session: parse, decide, do. */
+export function handleFrame(session: Session, text: string, kind: 'text' | 'binary', actions: SessionActions): void {
+  if (session.state.kind === 'closed') return
+  const verdict = session.state.kind === 'authenticating' ? wait(session.state, text) : decide(session, parse(text, kind))
+  switch (verdict.kind) {
+    case 'handle':
+      handleMessage(session, verdict.message, actions)
+      break
+    case 'wait':
+      // A binary frame keeps its place as what it is: nothing that can be read.
+      if (session.state.kind === 'authenticating') session.state.waiting.push(kind === 'text' ? text : '')
+      break
+    case 'refuse':
+      if (verdict.isMalformed && ++session.malformedFrames >= MAX_MALFORMED) {
+        session.end(verdict.error, verdict.ref, CLOSE_CODES.PROTOCOL_ERROR)
+      } else session.fail(verdict.error, verdict.ref)
+      break
+    case 'end':
+      session.end(verdict.error, verdict.ref, CLOSE_CODES.PROTOCOL_ERROR)
+      break
+    default:
+      unreachable(verdict)
+  }
+}
+
+function parse(text: string, kind: 'text' | 'binary'): ParsedFrame {
+  return kind === 'text' ? parseClientFrame(decode(text)) : { kind: 'malformed', ref: null }
+}
+
+/** Frames behind the hello are kept within a bound (C4). */
+function wait(state: { readonly waiting: readonly string[]; waitingBytes: number }, text: string): Verdict {
+  // An empty frame costs something too.
+  state.waitingBytes += Math.max(1, Buffer.byteLength(text))
+  if (state.waitingBytes <= MAX_CLIENT_FRAME_BYTES) return { kind: 'wait' }
+  const message = `at most ${MAX_CLIENT_FRAME_BYTES} bytes may follow hello before its answer`
+  return { kind: 'end', error: new AppError('INVALID', { message }), ref: null }
+}
+
+function decide(session: Session, frame: ParsedFrame): Verdict {
+  const isFirst = session.state.kind === 'opening'
+  switch (frame.kind) {
+    case 'message':
+      if (isFirst === (frame.message.type === 'hello')) return { kind: 'handle', message: frame.message }
+      if (isFirst) return { kind: 'end', error: new AppError('HELLO_REQUIRED'), ref: 'ref' in frame.message ? frame.message.ref : null }
+      return { kind: 'refuse', error: new AppError('ALREADY_HELLO'), ref: null, isMalformed: false }
+    case 'too-many-joins':
+      if (!isFirst) return { kind: 'refuse', error: new AppError('ALREADY_HELLO'), ref: null, isMalformed: false }
+      return { kind: 'end', error: new AppError('INVALID', { message: `hello has at most ${MAX_HELLO_JOINS} joins` }), ref: null }
+    case 'malformed':
+    case 'unknown-type': {
+      if (isFirst) return { kind: 'end', error: new AppError('HELLO_REQUIRED'), ref: frame.ref }
+      const isMalformed = frame.kind === 'malformed'
+      return { kind: 'refuse', error: new AppError(isMalformed ? 'MALFORMED' : 'UNKNOWN_TYPE'), ref: frame.ref, isMalformed }
+    }
+    default:
+      return unreachable(frame)
+  }
+}
+
+/** The one switch over what clients say. */
+function handleMessage(session: Session, message: ClientMessage, actions: SessionActions): void {
+  switch (message.type) {
+    case 'hello':
+      actions.authenticate(session, message)
+      break
+    case 'join': {
+      const retryAfterMs = actions.spendFrame(session)
+      if (retryAfterMs > 0) session.fail(new AppError('RATE_LIMITED', { message: 'too many joins' }), message.ref, { retryAfterMs })
+      else actions.join(session, message.ref, message.project)
+      break
+    }
+    case 'leave':
+      actions.leave(session, message.ref, message.project)
+      break
+    case 'pong':
+      // That it came is all that it says (C7).
+      break
+    default:
+      unreachable(message)
+  }
+}

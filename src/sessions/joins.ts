@@ -1,0 +1,77 @@
+import { isDatabaseBusy } from '../db/sql-state.js'
+import { AppError } from '../errors.js'
+import { type ProjectId, parseId } from '../ids.js'
+import type { LeftMessage } from '../protocol/messages.js'
+import type { Role } from '../protocol/views.js'
+import type { Principal } from './auth.js'
+import type { Hub } from './hub.js'
+import type { Session } from './session.js'
+
+export interface JoinsOptions {
+  readonly hub: Pick<Hub, 'join' | 'leave'>
+  /** The person's role in the project now; null without one or without such a project. */
+  readonly membership: (principal: Principal, project: ProjectId) => Promise<Role | null>
+}
+
+/** Brings sessions into projects and out of them, each project's joins and leaves of a session one after another. */
+export class Joins {
+  readonly #hub: JoinsOptions['hub']
+  readonly #membership: JoinsOptions['membership']
+
+  constructor({ hub, membership }: JoinsOptions) {
+    this.#hub = hub
+    this.#membership = membership
+  }
+
+  /** Answers with `joined` or an error. */
+  join(session: Session, ref: number, name: string): void {
+    const project = parseId<ProjectId>(name)
+    if (project === null) session.fail(new AppError('FORBIDDEN'), ref)
+    else if (session.isFull(project)) session.fail(new AppError('TOO_MANY_PROJECTS'), ref)
+    else session.inTurn(project, () => this.#join(session, ref, project))
+  }
+
+  /** Answers with `left`, also when the project was not joined (J7). */
+  leave(session: Session, ref: number, name: string): void {
+    const project = parseId<ProjectId>(name)
+    const leave = () => {
+      if (project !== null) this.#hub.leave(session, project)
+      session.send({ type: 'left', ref, project: project ?? name, reason: 'left' })
+    }
+    if (project === null || !session.hasTurn(project)) leave()
+    else session.inTurn(project, async () => leave())
+  }
+
+  /** Something may have changed what the person may do in the project: who may nothing any more is told and hears no more of it (C9). */
+  judgeAgain(session: Session, project: ProjectId): void {
+    // A join that is under way may have asked before the change.
+    if (session.joinedProjects.has(project) || session.hasTurn(project)) session.inTurn(project, () => this.#judgeAgain(session, project))
+  }
+
+  async #join(session: Session, ref: number, project: ProjectId): Promise<void> {
+    const { state } = session
+    if (state.kind !== 'open') return
+    // Whoever joins again hears nothing until the new `joined`, and has left when there is none (J6).
+    this.#hub.leave(session, project)
+    try {
+      const outcome = await this.#hub.join(session, project, ref, () => this.#membership(state.principal, project))
+      if (outcome === 'refused') session.fail(new AppError('FORBIDDEN'), ref)
+    } catch (error) {
+      session.fail(isDatabaseBusy(error) ? new AppError('DB_BUSY', { cause: error }) : error, ref)
+    }
+  }
+
+  async #judgeAgain(session: Session, project: ProjectId): Promise<void> {
+    const { state } = session
+    if (state.kind !== 'open' || !session.joinedProjects.has(project)) return
+    const role = await this.#membership(state.principal, project).catch(() => 'unknown' as const)
+    if (role === null) expel(this.#hub, session, project, 'revoked')
+    // Nobody hears a project on the strength of what cannot be asked: the client joins again, and is judged then.
+    else if (role === 'unknown' && this.#hub.leave(session, project)) session.send({ type: 'rejoin', project, reason: 'gap' })
+  }
+}
+
+/** Ends the session's deliveries of the project and says why. */
+function expel(hub: Pick<Hub, 'leave'>, session: Session, project: ProjectId, reason: LeftMessage['reason']): void {
+  if (hub.leave(session, project)) session.send({ type: 'left', ref: null, project, reason })
+}
