@@ -1,5 +1,10 @@
+import { execFileSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { SUITES } from './test/support/services.js'
+
+// A clone has no Prisma client: written when missing or older than its schema.
+execFileSync(process.execPath, [fileURLToPath(new URL('./scripts/generate.mjs', import.meta.url))], { stdio: 'inherit' })
 
 const KINDS = Object.keys(SUITES).filter((kind) => kind !== 'unit')
 

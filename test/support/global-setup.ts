@@ -1,15 +1,22 @@
+import { execFile } from 'node:child_process'
 import { relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import type { TestProject } from 'vitest/node'
 import { provide, SERVICES, SUITES, type SuiteKind, stopAll } from './services.js'
+
+const BUILD = fileURLToPath(new URL('../../scripts/build.mjs', import.meta.url))
 
 /**
  * Runs once for each kind of suites of which a file was selected, and gets what they need. What cannot be had keeps its suites from
  * running, and says so at the end of the run; on a build server that is a failure.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const notRun: string[] = []
   // Projects are made from the keys of SUITES (vitest.config.ts).
-  for (const name of SUITES[project.name as SuiteKind].needs) {
+  const kind = project.name as SuiteKind
+  if (SUITES[kind].runsBuild) await promisify(execFile)(process.execPath, [BUILD])
+  const notRun: string[] = []
+  for (const name of SUITES[kind].needs) {
     const reason = await provide(name)
     if (reason === null) continue
     const { needs, install } = SERVICES[name]

@@ -36,13 +36,20 @@ export type ServiceName = keyof typeof SERVICES
 
 /** Kinds of suites by the word before `.test.ts`, with what each needs. Kinds of one order share the cores. */
 export const SUITES = {
-  unit: { needs: [], order: 0 },
-  pg: { needs: ['postgres'], order: 0 },
-  redis: { needs: ['redis'], order: 0 },
+  unit: { needs: [], runsBuild: false, order: 0 },
+  pg: { needs: ['postgres'], runsBuild: false, order: 0 },
+  redis: { needs: ['redis'], runsBuild: false, order: 0 },
   // Whole processes and pages are timed by people's patience: they have the machine for themselves.
-  fleet: { needs: ['postgres', 'redis'], order: 1 },
-  browser: { needs: ['chromium'], order: 2 },
-} as const satisfies Record<string, { readonly needs: readonly ServiceName[]; readonly order: number }>
+  fleet: { needs: ['postgres', 'redis'], runsBuild: true, order: 1 },
+  browser: { needs: ['chromium'], runsBuild: true, order: 2 },
+} as const satisfies Record<string, Suite>
+
+interface Suite {
+  readonly needs: readonly ServiceName[]
+  /** Starts what `npm run build` makes: it is made anew when a source is newer. */
+  readonly runsBuild: boolean
+  readonly order: number
+}
 
 export type SuiteKind = keyof typeof SUITES
 
