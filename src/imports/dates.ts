@@ -15,8 +15,6 @@ const EXCEL_DAY_0 = Date.UTC(1899, 11, 30)
 const MIN_EXCEL_SERIAL = 61
 const DAY_MS = 86_400_000
 
-/** A format must read this share of the cells: a totals row or a bad day does not change what the others are. */
-const MIN_SHARE = 0.8
 /** One odd cell (31.04.) against this many that say otherwise is a mistake in the cell. */
 const REFUTED_BY = 20
 
@@ -79,8 +77,14 @@ export function dateReader(format: string): DateReader | null {
   return pattern === null ? null : (text) => dayOf(pattern.exec(text.trim())?.groups)
 }
 
-/** The format in which these cells are dates; `mayBeSerial`: numbers of five digits may be meant as days. */
-export function findDateFormat(cells: readonly string[], mayBeSerial: boolean): FoundDateFormat {
+/**
+ * The format in which at least `minShare` of these cells are dates: a totals row or a bad day does not change what the others are.
+ * `mayBeSerial`: numbers of five digits may be meant as days.
+ */
+export function findDateFormat(
+  cells: readonly string[],
+  { minShare, mayBeSerial }: { readonly minShare: number; readonly mayBeSerial: boolean },
+): FoundDateFormat {
   if (cells.length === 0) return { kind: 'none' }
   const readings = (mayBeSerial ? [...READERS, EXCEL] : READERS)
     .map(({ format, read }) => ({ format, days: cells.map(read) }))
@@ -88,7 +92,7 @@ export function findDateFormat(cells: readonly string[], mayBeSerial: boolean): 
     .filter((reading) => reading.count > 0)
     .sort((one, other) => other.count - one.count)
   const best = readings[0]
-  if (best === undefined || best.count < cells.length * MIN_SHARE) return { kind: 'none' }
+  if (best === undefined || best.count < cells.length * minShare) return { kind: 'none' }
   const rival = readings.slice(1).find((other) => isRival(best.days, other.days))
   if (rival === undefined) return { kind: 'found', format: best.format }
   const at = cells.findIndex((_, no) => best.days[no] !== null && rival.days[no] !== null && best.days[no] !== rival.days[no])

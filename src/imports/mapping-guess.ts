@@ -14,6 +14,8 @@ export interface DecidedMapping {
 
 /** This share of a column's cells must look right: totals rows and slips are in every file. */
 const MIN_SHARE = 0.8
+/** Of a column whose header says what it is. A file of few rows with one bad cell must lose that row, not the column. */
+const MIN_NAMED_SHARE = 0.5
 
 /** Signs that stand in a column of their own; the first of each pair takes money away. */
 const SIGN_WORDS: readonly (readonly [negative: string, positive: string])[] = [
@@ -129,13 +131,14 @@ class SampleTable {
 
 function guessAmount(table: SampleTable, doubts: Doubt[]): Mapping['amount'] {
   const name = (index: number) => columnName(table.columns, index)
-  const debit = table.best('debit', mostlyAmounts)
-  const credit = table.best('credit', mostlyAmounts)
-  const single = table.best('amount', mostlyAmounts)
+  const hasAmounts = (cells: readonly string[]) => areAmounts(cells, MIN_NAMED_SHARE)
+  const debit = table.best('debit', hasAmounts)
+  const credit = table.best('credit', hasAmounts)
+  const single = table.best('amount', hasAmounts)
   if (debit !== null && credit !== null && debit !== credit) return { debit: name(debit), credit: name(credit) }
   const found = single ?? onlyAmountByContent(table, doubts)
   if (found === null) {
-    doubts.push({ field: 'amount', message: 'no column was recognised as the amount: rows have none' })
+    doubts.push({ field: 'amount', message: whyNone(table, 'amount') })
     return undefined
   }
   const isSigned = table.cells(found).some((cell) => /^[(\-−–]|[-−–)]$|(DR|CR)$/.test(cell))
@@ -160,7 +163,12 @@ function onlyAmountByContent(table: SampleTable, doubts: Doubt[]): number | null
   const found = table.free().filter((index) => {
     const cells = table.cells(index)
     const isNamedOtherwise = table.columns.hasHeader && /balance|saldo|rate|\bid\b|code|no\b/i.test(table.columns.names[index]!)
-    return !isNamedOtherwise && mostlyAmounts(cells) && cells.some((cell) => /[.,]\d{1,2}\b|^[-−(]/.test(cell)) && !mostlyDates(cells)
+    return (
+      !isNamedOtherwise &&
+      areAmounts(cells, MIN_SHARE) &&
+      cells.some((cell) => /[.,]\d{1,2}\b|^[-−(]/.test(cell)) &&
+      !areDates(cells, MIN_SHARE)
+    )
   })
   const names = found.map((index) => columnName(table.columns, index)).join(', ')
   if (found.length > 1) doubts.push({ field: 'amount', message: `several columns could be the amount: ${names}` })
@@ -179,18 +187,14 @@ function guessDate(
     const message = `the date format ${JSON.stringify(given.date.format)} is not one of yyyy yy MMM MM M dd d HH mm ss with day, month and year, iso, excel`
     throw new AppError('INVALID', { message, problems: [{ path: 'mapping.date.format', message }] })
   }
-  const index = table.best('date', mostlyDates) ?? table.free().find((at) => mostlyDates(table.cells(at), 'without-serials')) ?? null
+  const named = table.best('date', (cells) => areDates(cells, MIN_NAMED_SHARE))
+  const index = named ?? table.free().find((at) => areDates(table.cells(at), MIN_SHARE, 'without-serials')) ?? null
   if (index === null) {
-    const named = table.best('date')
-    const message =
-      named === null
-        ? 'no column was recognised as the date: rows have none'
-        : `column ${columnName(table.columns, named)} has no dates that can be read: rows have none`
-    doubts.push({ field: 'date', message })
+    doubts.push({ field: 'date', message: whyNone(table, 'date') })
     return null
   }
   const column = columnName(table.columns, index)
-  const found = findDateFormat(table.cells(index), table.columns.hasHeader)
+  const found = findDateFormat(table.cells(index), { minShare: MIN_NAMED_SHARE, mayBeSerial: named !== null })
   if (found.kind === 'found') return { column, format: found.format }
   const readings = found.kind === 'ambiguous' ? found.readings : []
   const message = `the dates in column ${column} can be read in two ways: state the format`
@@ -267,10 +271,18 @@ function shown({ names }: Columns): string {
   return names.length <= 20 ? names.join(', ') : `${names.slice(0, 20).join(', ')} and ${names.length - 20} more`
 }
 
-function mostlyAmounts(cells: readonly string[]): boolean {
-  return cells.length > 0 && cells.filter(looksLikeAmount).length >= cells.length * MIN_SHARE
+/** Why rows will have no amount or date: no header names one, or what stands under it cannot be read. */
+function whyNone(table: SampleTable, role: 'amount' | 'date'): string {
+  const named = table.best(role)
+  return named === null
+    ? `no column was recognised as the ${role}: rows have none`
+    : `column ${columnName(table.columns, named)} has no ${role}s that can be read: rows have none`
 }
 
-function mostlyDates(cells: readonly string[], serials?: 'without-serials'): boolean {
-  return findDateFormat(cells, serials === undefined).kind !== 'none'
+function areAmounts(cells: readonly string[], minShare: number): boolean {
+  return cells.length > 0 && cells.filter(looksLikeAmount).length >= cells.length * minShare
+}
+
+function areDates(cells: readonly string[], minShare: number, serials?: 'without-serials'): boolean {
+  return findDateFormat(cells, { minShare, mayBeSerial: serials === undefined }).kind !== 'none'
 }

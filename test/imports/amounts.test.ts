@@ -8,7 +8,7 @@ const COMMA: AmountStyle = { decimal: ',', thousands: '.', isKnown: true }
 const SPACE: AmountStyle = { decimal: ',', thousands: ' ', isKnown: true }
 const UNKNOWN: AmountStyle = { decimal: '.', thousands: '', isKnown: false }
 
-function valueOf(text: string, style: AmountStyle): string | null {
+function amountOf(text: string, style: AmountStyle): string | null {
   const reading = readAmount(text, style)
   return reading.kind === 'amount' ? reading.value : null
 }
@@ -33,7 +33,7 @@ test.each([
   ['-£5', '-5'],
   ['£-5', '-5'],
   ['  9.9\u00a0', '9.9'],
-])('%s with a decimal point is %s', (text, expected) => expect(valueOf(text, POINT)).toBe(expected))
+])('%s with a decimal point is %s', (text, expected) => expect(amountOf(text, POINT)).toBe(expected))
 
 test.each([
   ['12,00', '12'],
@@ -43,16 +43,33 @@ test.each([
   ['1.234', '1234'],
   ['-3.000', '-3000'],
   ['5 €', '5'],
-])('%s with a decimal comma is %s', (text, expected) => expect(valueOf(text, COMMA)).toBe(expected))
+])('%s with a decimal comma is %s', (text, expected) => expect(amountOf(text, COMMA)).toBe(expected))
 
 test.each(['1 234,50', '1\u00a0234,50', '1\u202f234,50'])('%s has its thousands divided by a space', (text) =>
-  expect(valueOf(text, SPACE)).toBe('1234.5'),
+  expect(amountOf(text, SPACE)).toBe('1234.5'),
 )
 
-test.each(['', 'abc', '1e5', '1E+5', 'NaN', 'Infinity', '0x10', '1.2.3', '1,23.00', '12,3456', '--1', '(-1)', '-1-', '(1', '1)', '1 2', '5.', '$5€', '1,00'])(
-  '%j with a decimal point is no amount',
-  (text) => expect(valueOf(text, POINT)).toBeNull(),
-)
+test.each([
+  '',
+  'abc',
+  '1e5',
+  '1E+5',
+  'NaN',
+  'Infinity',
+  '0x10',
+  '1.2.3',
+  '1,23.00',
+  '12,3456',
+  '--1',
+  '(-1)',
+  '-1-',
+  '(1',
+  '1)',
+  '1 2',
+  '5.',
+  '$5€',
+  '1,00',
+])('%j with a decimal point is no amount', (text) => expect(amountOf(text, POINT)).toBeNull())
 
 test('says why: an exponent, too many digits, no amount', () => {
   expect(readAmount('1e5', POINT)).toMatchObject({ kind: 'problem', message: '"1e5" has an exponent' })
@@ -61,17 +78,17 @@ test('says why: an exponent, too many digits, no amount', () => {
 })
 
 test('26 digits and 12 decimals are read, one more of either is not', () => {
-  expect(valueOf(`${'9'.repeat(26)}.${'9'.repeat(12)}`, POINT)).toBe(`${'9'.repeat(26)}.${'9'.repeat(12)}`)
-  expect(valueOf('9'.repeat(27), POINT)).toBeNull()
-  expect(valueOf(`0.${'9'.repeat(13)}`, POINT)).toBeNull()
+  expect(amountOf(`${'9'.repeat(26)}.${'9'.repeat(12)}`, POINT)).toBe(`${'9'.repeat(26)}.${'9'.repeat(12)}`)
+  expect(amountOf('9'.repeat(27), POINT)).toBeNull()
+  expect(amountOf(`0.${'9'.repeat(13)}`, POINT)).toBeNull()
 })
 
 test('where nothing told the decimal mark, only what has one reading is read', () => {
-  expect(valueOf('1234', UNKNOWN)).toBe('1234')
-  expect(valueOf('1.50', UNKNOWN)).toBe('1.5')
-  expect(valueOf('1.234', UNKNOWN)).toBeNull()
-  expect(valueOf('1,234', UNKNOWN)).toBeNull()
-  expect(valueOf('0.123', UNKNOWN)).toBe('0.123')
+  expect(amountOf('1234', UNKNOWN)).toBe('1234')
+  expect(amountOf('1.50', UNKNOWN)).toBe('1.5')
+  expect(amountOf('1.234', UNKNOWN)).toBeNull()
+  expect(amountOf('1,234', UNKNOWN)).toBeNull()
+  expect(amountOf('0.123', UNKNOWN)).toBe('0.123')
 })
 
 test.each([
@@ -105,7 +122,7 @@ test('an amount that is written in a style is read in it, to the last digit', ()
       const [whole = '', fraction] = text.replace('-', '').split('.')
       const grouped = isGrouped ? whole.replace(/\B(?=(\d{3})+$)/g, written.thousands) : whole
       const cell = `${text.startsWith('-') ? '-' : ''}${grouped}${fraction === undefined ? '' : written.decimal + fraction}`
-      expect(valueOf(cell, written)).toBe(text)
+      expect(amountOf(cell, written)).toBe(text)
     }),
   )
 })

@@ -1,6 +1,10 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { dateReader, findDateFormat } from '../../src/imports/dates.js'
+import { dateReader, type FoundDateFormat, findDateFormat } from '../../src/imports/dates.js'
+
+function found(cells: readonly string[], mayBeSerial = true): FoundDateFormat {
+  return findDateFormat(cells, { minShare: 0.8, mayBeSerial })
+}
 
 test.each([
   ['iso', '2024-02-29', '2024-02-29'],
@@ -55,29 +59,27 @@ test.each([
   [['31-Jan-2024'], 'dd-MMM-yyyy'],
   [['31/01/2024 08:00'], 'dd/MM/yyyy HH:mm'],
   [['45000', '45001'], 'excel'],
-] as const)('%j are dates of the form %s', (cells, format) =>
-  expect(findDateFormat(cells, true)).toEqual({ kind: 'found', format }),
-)
+] as const)('%j are dates of the form %s', (cells, format) => expect(found(cells)).toEqual({ kind: 'found', format }))
 
 test.each([['03/04/2024'], ['03-04-2024'], ['3/4/24']])('%s can be read in two ways and is not guessed', (cell) => {
-  const found = findDateFormat([cell, cell], true)
-  expect(found.kind).toBe('ambiguous')
-  expect(found.kind === 'ambiguous' && found.readings.map(({ value }) => value.slice(0, 2)).sort()).toEqual(['MM', 'dd'])
+  const { kind, ...format } = found([cell, cell])
+  expect(kind).toBe('ambiguous')
+  expect('readings' in format && format.readings.map(({ value }) => value.slice(0, 2)).sort()).toEqual(['MM', 'dd'])
 })
 
 test('one impossible day among many does not make the others ambiguous', () => {
   const cells = [...Array.from({ length: 40 }, (_, no) => `${String((no % 15) + 13).padStart(2, '0')}/04/2024`), '04/31/2024']
-  expect(findDateFormat(cells, true)).toEqual({ kind: 'found', format: 'dd/MM/yyyy' })
+  expect(found(cells)).toEqual({ kind: 'found', format: 'dd/MM/yyyy' })
 })
 
 test('as many one way as the other is ambiguous', () => {
-  expect(findDateFormat(['13/04/2024', '04/13/2024', '03/04/2024', '01/02/2024', '01/03/2024', '01/04/2024', '01/05/2024'], true).kind).toBe('ambiguous')
+  expect(found(['13/04/2024', '04/13/2024', '03/04/2024', '01/02/2024', '01/03/2024', '01/04/2024', '01/05/2024']).kind).toBe('ambiguous')
 })
 
 test('what has no dates has no format', () => {
-  expect(findDateFormat(['00:00:00', '00:00:00'], true)).toEqual({ kind: 'none' })
-  expect(findDateFormat([], true)).toEqual({ kind: 'none' })
-  expect(findDateFormat(['45000'], false)).toEqual({ kind: 'none' })
+  expect(found(['00:00:00', '00:00:00'])).toEqual({ kind: 'none' })
+  expect(found([])).toEqual({ kind: 'none' })
+  expect(found(['45000'], false)).toEqual({ kind: 'none' })
 })
 
 test('every day that a format writes is read back', () => {
