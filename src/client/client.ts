@@ -1,10 +1,10 @@
 import { shouldReconnect } from '../protocol/close-codes.js'
-import type { Event, Latest } from '../protocol/events.js'
-import { type ErrorMessage, type Join, type LeftMessage, MAX_HELLO_JOINS, type ServerMessage } from '../protocol/messages.js'
-import type { Role, Snapshot, UserRef } from '../protocol/views.js'
+import { type ErrorMessage, type Join, MAX_HELLO_JOINS, type ServerMessage } from '../protocol/messages.js'
+import type { UserRef } from '../protocol/views.js'
 import { reconnectDelayMs } from './backoff.js'
 import { Connection, type OpenSocket } from './connection.js'
-import { INITIAL_STREAM, leave, type Received, receiveDeliver, receiveJoined, type StreamState, startJoin } from './state.js'
+import { Room, type RoomHandlers } from './room.js'
+import { type Received, receiveDeliver, receiveJoined, startJoin } from './state.js'
 
 /** How the client is connected. Times are milliseconds since 1970. */
 export type LinkState =
@@ -14,16 +14,6 @@ export type LinkState =
   /** Not tried again until something changed; `code` as in PROTOCOL §7. */
   | { readonly kind: 'closed'; readonly code: number }
 
-/** What a room hears, in this order: `onJoined`, then events and latest values as they come. */
-export interface RoomHandlers {
-  /** With a snapshot: replace all that was shown; null: the events that follow complete it. */
-  readonly onJoined: (joined: { readonly role: Role; readonly snapshot: Snapshot | null }) => void
-  readonly onEvent: (event: Event) => void
-  readonly onLatest: (latest: Latest) => void
-  /** The server let us go, or refused the join for good. */
-  readonly onLeft: (reason: LeftMessage['reason'] | 'refused', error: ErrorMessage | null) => void
-}
-
 export interface LiveClientOptions {
   /** `ws://…/v1/live` or `wss://…`. */
   readonly url: string
@@ -31,16 +21,10 @@ export interface LiveClientOptions {
   /** Absent: the cookie that goes with the upgrade decides. */
   readonly token?: () => string
   readonly onLink?: (state: LinkState) => void
+  /** A handler of a room threw, or its promise was rejected; its event counts as handled. Default: `console.error`. */
+  readonly onError?: (error: unknown) => void
   /** [0, 1). Default `Math.random`. */
   readonly random?: () => number
-}
-
-interface Room {
-  readonly handlers: RoomHandlers
-  state: StreamState
-  ref: number
-  retry: ReturnType<typeof setTimeout> | undefined
-  refusals: number
 }
 
 const CLIENT_NAME = { name: 'tallyroom', version: '1' }
@@ -69,7 +53,7 @@ export class LiveClient {
     clearTimeout(this.#retry)
     this.#isClosed = false
     this.#tell({ kind: 'connecting', lostAt: this.#lostAt })
-    const asked = new Set<Room>()
+    const asked = new Map<string, Room>()
     this.#connection = new Connection({
       url: this.#options.url,
       openSocket: this.#options.openSocket,
@@ -78,7 +62,7 @@ export class LiveClient {
         ...(this.#options.token === undefined ? {} : { token: this.#options.token() }),
         client: CLIENT_NAME,
         joins: [...this.#rooms].slice(0, MAX_HELLO_JOINS).map(([project, room]) => {
-          asked.add(room)
+          asked.set(project, room)
           return this.#makeJoin(project, room)
         }),
       }),
@@ -87,8 +71,9 @@ export class LiveClient {
         this.#attempt = 0
         this.#lostAt = null
         this.#tell({ kind: 'live', user })
-        // Those that had no place in the hello, and those that were joined while it was on its way.
-        for (const [project, room] of this.#rooms) if (!asked.has(room)) this.#sendJoin(project, room)
+        // What was left or joined while the hello was on its way, and joins that had no place in it.
+        for (const [project, room] of asked) if (this.#rooms.get(project) !== room) this.#sendLeave(project)
+        for (const [project, room] of this.#rooms) if (asked.get(project) !== room) this.#sendJoin(project, room)
       },
       onMessage: (message) => this.#receive(message),
       onClose: (code) => this.#handleClose(code),
@@ -104,21 +89,22 @@ export class LiveClient {
   close(): void {
     this.#isClosed = true
     clearTimeout(this.#retry)
-    for (const room of this.#rooms.values()) clearTimeout(room.retry)
+    for (const room of this.#rooms.values()) room.close()
     this.#rooms.clear()
     this.#connection?.close()
   }
 
   /** Hears a project until the returned function is called. One room per project. */
   join(project: string, handlers: RoomHandlers): () => void {
-    const room: Room = { handlers, state: startJoin(INITIAL_STREAM), ref: 0, retry: undefined, refusals: 0 }
+    const room = new Room(handlers, this.#options.onError ?? ((error) => console.error(error)))
+    this.#rooms.get(project)?.close()
     this.#rooms.set(project, room)
     if (this.#isLive) this.#sendJoin(project, room)
     return () => {
+      room.close()
       if (this.#rooms.get(project) !== room) return
-      clearTimeout(room.retry)
       this.#rooms.delete(project)
-      if (this.#isLive) this.#connection?.send({ type: 'leave', ref: ++this.#lastRef, project })
+      if (this.#isLive) this.#sendLeave(project)
     }
   }
 
@@ -134,6 +120,10 @@ export class LiveClient {
     this.#connection?.send({ type: 'join', ...this.#makeJoin(project, room) })
   }
 
+  #sendLeave(project: string): void {
+    this.#connection?.send({ type: 'leave', ref: ++this.#lastRef, project })
+  }
+
   #receive(message: ServerMessage): void {
     if (message.type === 'error') this.#handleError(message)
     if (!('project' in message)) return
@@ -143,8 +133,7 @@ export class LiveClient {
       case 'joined':
         // An answer to an older join of the same project: the newer one is on its way.
         if (message.ref !== room.ref) return
-        room.refusals = 0
-        room.handlers.onJoined({ role: message.role, snapshot: message.snapshot })
+        room.hearJoined(message.role, message.snapshot)
         this.#apply(message.project, room, receiveJoined(room.state, message))
         break
       case 'deliver':
@@ -156,17 +145,15 @@ export class LiveClient {
       case 'left':
         if (message.reason === 'left') return
         this.#rooms.delete(message.project)
-        room.state = leave(room.state)
-        room.handlers.onLeft(message.reason, null)
+        room.hearLeft(message.reason, null)
         break
     }
   }
 
   #apply(project: string, room: Room, received: Received): void {
-    room.state = received.state
-    for (const event of received.events) room.handlers.onEvent(event)
-    for (const latest of received.latest) room.handlers.onLatest(latest)
-    if (received.mustJoin) this.#sendJoin(project, room)
+    room.hear(received)
+    // Unless a handler has left it meanwhile.
+    if (received.mustJoin && this.#rooms.get(project) === room) this.#sendJoin(project, room)
   }
 
   #handleError(error: ErrorMessage): void {
@@ -178,7 +165,7 @@ export class LiveClient {
         room.retry = setTimeout(() => this.#isLive && this.#sendJoin(project, room), delayMs)
       } else {
         this.#rooms.delete(project)
-        room.handlers.onLeft('refused', error)
+        room.hearLeft('refused', error)
       }
     }
   }

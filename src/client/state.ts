@@ -1,14 +1,13 @@
 // What a client knows about one project's stream, apart from any socket: pure, so that every order of messages can be tested.
 //
-//   out      nothing was asked for, or the project was left     join → joining
-//   joining  asked; nothing is applied until the answer         joined → joined · left → out
-//   joined   deliveries apply in order                          gap, rejoin, socket lost → joining · left → out
+//   joining  asked, or to be asked for; nothing is applied until the answer   joined → joined
+//   joined   deliveries apply in order                                        gap, rejoin, socket lost → joining
 
 import type { Event, Latest } from '../protocol/events.js'
 import type { DeliverMessage, JoinedMessage } from '../protocol/messages.js'
 import { continuity, type Position } from '../protocol/position.js'
 
-export type StreamPhase = 'out' | 'joining' | 'joined'
+export type StreamPhase = 'joining' | 'joined'
 
 export interface StreamState {
   readonly phase: StreamPhase
@@ -30,16 +29,11 @@ export interface Received {
 /** Keys a client remembers; the server allows 1,000 live ones, the rest are tombstones. */
 const MAX_KEYS = 2_000
 
-export const INITIAL_STREAM: StreamState = { phase: 'out', position: null, latest: new Map() }
+export const INITIAL_STREAM: StreamState = { phase: 'joining', position: null, latest: new Map() }
 
 /** A join was sent, or must be sent as soon as there is a connection: nothing is applied until its answer. */
 export function startJoin(state: StreamState): StreamState {
   return { ...state, phase: 'joining' }
-}
-
-/** The project was left, by us or by the server. */
-export function leave(state: StreamState): StreamState {
-  return { ...state, phase: 'out' }
 }
 
 /** Takes the answer to a join: its latest values replace all that were held (J3), its position is where the stream goes on. */

@@ -22,10 +22,10 @@ import { ROLES } from './views.js'
 const ref = z.int().positive()
 const data = z.record(z.string(), z.unknown())
 
-export const positionSchema = z.object({ epoch: z.string().max(32), seq: z.int().nonnegative(), id: z.string().max(512) })
+export const positionSchema = z.object({ epoch: z.string(), seq: z.int().nonnegative(), id: z.string() })
 export const joinSchema = z.object({
   ref,
-  project: z.string().max(64),
+  project: z.string(),
   since: positionSchema.exactOptional(),
   presence: data.exactOptional(),
 })
@@ -34,12 +34,12 @@ const CLIENT_SCHEMAS = {
   hello: z.object({
     type: z.literal('hello'),
     token: z.string().exactOptional(),
-    client: z.object({ name: z.string().max(128), version: z.string().max(128) }).exactOptional(),
+    client: z.object({ name: z.string(), version: z.string() }).exactOptional(),
     joins: z.array(joinSchema).exactOptional(),
   }),
   join: z.object({ type: z.literal('join'), ...joinSchema.shape }),
-  leave: z.object({ type: z.literal('leave'), ref, project: z.string().max(64) }),
-  pong: z.object({ type: z.literal('pong'), at: z.string().max(64) }),
+  leave: z.object({ type: z.literal('leave'), ref, project: z.string() }),
+  pong: z.object({ type: z.literal('pong'), at: z.string() }),
 } as const satisfies Record<ClientMessage['type'], z.ZodType>
 
 export const clientMessageSchema = z.discriminatedUnion('type', [

@@ -1,7 +1,5 @@
-import { isDatabaseBusy } from '../db/sql-state.js'
 import { AppError } from '../errors.js'
 import { type ProjectId, parseId } from '../ids.js'
-import type { LeftMessage } from '../protocol/messages.js'
 import type { Role } from '../protocol/views.js'
 import type { Principal } from './auth.js'
 import type { Hub } from './hub.js'
@@ -57,7 +55,7 @@ export class Joins {
       const outcome = await this.#hub.join(session, project, ref, () => this.#membership(state.principal, project))
       if (outcome === 'refused') session.fail(new AppError('FORBIDDEN'), ref)
     } catch (error) {
-      session.fail(isDatabaseBusy(error) ? new AppError('DB_BUSY', { cause: error }) : error, ref)
+      session.fail(error, ref)
     }
   }
 
@@ -65,13 +63,12 @@ export class Joins {
     const { state } = session
     if (state.kind !== 'open' || !session.joinedProjects.has(project)) return
     const role = await this.#membership(state.principal, project).catch(() => 'unknown' as const)
-    if (role === null) expel(this.#hub, session, project, 'revoked')
+    // The socket may have ended, or the project, while we asked.
+    if (!session.joinedProjects.has(project)) return
+    if (role !== null && role !== 'unknown') return
+    this.#hub.leave(session, project)
+    if (role === null) session.send({ type: 'left', ref: null, project, reason: 'revoked' })
     // Nobody hears a project on the strength of what cannot be asked: the client joins again, and is judged then.
-    else if (role === 'unknown' && this.#hub.leave(session, project)) session.send({ type: 'rejoin', project, reason: 'gap' })
+    else session.send({ type: 'rejoin', project, reason: 'gap' })
   }
-}
-
-/** Ends the session's deliveries of the project and says why. */
-function expel(hub: Pick<Hub, 'leave'>, session: Session, project: ProjectId, reason: LeftMessage['reason']): void {
-  if (hub.leave(session, project)) session.send({ type: 'left', ref: null, project, reason })
 }

@@ -1,5 +1,4 @@
 import type { Bus } from '../bus/bus.js'
-import { isDatabaseBusy } from '../db/sql-state.js'
 import { AppError } from '../errors.js'
 import type { ProjectId } from '../ids.js'
 import type { Log } from '../log.js'
@@ -38,6 +37,8 @@ export interface LiveServerOptions {
   readonly helloTimeoutMs?: number
   /** Default 50 a second, 100 at once. */
   readonly frameRate?: FrameRate
+  /** All sessions are looked after this often: hello timeout, heartbeats, expired tokens. Default 1 000. */
+  readonly sweepMs?: number
 }
 
 const DEFAULTS = {
@@ -45,9 +46,8 @@ const DEFAULTS = {
   helloTimeoutMs: 5_000,
   // A page that opens all its projects at once is nobody who floods.
   frameRate: { perSecond: 50, burst: MAX_SESSION_PROJECTS },
+  sweepMs: 1_000,
 } satisfies Partial<LiveServerOptions>
-/** All sessions are looked after this often: hello timeout, heartbeats, expired tokens. */
-const SWEEP_MS = 1_000
 
 /** The live side of a process: who is connected, and what becomes of them. */
 export class LiveServer implements TransportHandler, SessionOwner, SessionActions {
@@ -75,7 +75,7 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
 
   start(): void {
     this.transport.start(this)
-    this.#sweep = setInterval(() => this.#sweepSessions(), SWEEP_MS)
+    this.#sweep = setInterval(() => this.#sweepSessions(), this.#options.sweepMs)
   }
 
   /** Tells every session to connect elsewhere, and ends. */
@@ -141,8 +141,7 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
         if (session.state.kind === 'authenticating') this.#admitUser(session, principal, hello, waiting)
       })
       .catch((error) => {
-        if (session.state.kind === 'closed') return
-        session.end(isDatabaseBusy(error) ? new AppError('DB_BUSY', { cause: error }) : error, null)
+        if (session.state.kind !== 'closed') session.end(error, null)
       })
       .finally(() => {
         if (--this.#judging === 0) this.#revoked.clear()

@@ -32,13 +32,12 @@ interface SharedSnapshot {
   readonly position: Position
   readonly generation: number
   readonly text: string
-  /** What all who join between the same two flushes get alike. */
-  shared: Welcome | null
+  /** What all who waited for it get alike; null until the first of them attaches. */
+  welcome: Welcome | null
 }
 
-/** The rest of `joined`, and what follows it at once. */
+/** The end of `joined` behind what is the session's own, and what follows at once. */
 interface Welcome {
-  readonly flushes: number
   readonly tail: string
   readonly missed: Frames | null
 }
@@ -68,7 +67,6 @@ export class Room {
   #immediate: NodeJS.Immediate | null = null
   /** The flush that is being sent in slices; null between flushes. */
   #flush: { readonly ended: Promise<void>; readonly end: () => void } | null = null
-  #flushes = 0
   #flushStartedAt = Number.NEGATIVE_INFINITY
   #flushMs = 0
   #snapshot: Promise<SharedSnapshot | null> | null = null
@@ -133,7 +131,9 @@ export class Room {
       if (!snapshot) return 'refused'
       // From here to the end nothing is awaited, so no flush comes in between.
       if (snapshot.generation !== this.#generation) return 'broken'
-      const { tail, missed } = this.#welcomeOf(snapshot)
+      // All who waited for this snapshot go on in one turn of the loop, so no flush lies between them either.
+      snapshot.welcome ??= this.#makeWelcome(snapshot)
+      const { tail, missed } = snapshot.welcome
       member.socket.subscribe(this.project)
       member.joinedProjects.add(this.project)
       this.members.add(member)
@@ -174,24 +174,21 @@ export class Room {
     const position = this.#position
     const generation = this.#generation
     const snapshot = await this.#options.snapshot(this.project)
-    return snapshot && { position, generation, text: JSON.stringify(snapshot), shared: null }
+    return snapshot && { position, generation, text: JSON.stringify(snapshot), welcome: null }
   }
 
-  #welcomeOf(snapshot: SharedSnapshot): Welcome {
-    if (snapshot.shared?.flushes !== this.#flushes) {
-      const { position, text } = snapshot
-      const latest = [...this.#latest.values()]
-      const inside = takeThatFit(latest, 0, MAX_SERVER_FRAME_BYTES - JOINED_BYTES - Buffer.byteLength(text))
-      const events = this.#kept.filter((event) => event.seq > position.seq).map((event) => event.text)
-      const messages = deliverMessages(this.project, position.epoch, events, latest.slice(inside.texts.length))
-      const missed = messages.length === 0 ? null : this.#options.transport.prepare(messages)
-      snapshot.shared = { flushes: this.#flushes, tail: spliceJoinedTail(position, text, inside.texts), missed }
+  #makeWelcome({ position, text }: SharedSnapshot): Welcome {
+    const latest = [...this.#latest.values()]
+    const inside = takeThatFit(latest, 0, MAX_SERVER_FRAME_BYTES - JOINED_BYTES - Buffer.byteLength(text))
+    const events = this.#kept.filter((event) => event.seq > position.seq).map((event) => event.text)
+    const messages = deliverMessages(this.project, position.epoch, events, latest.slice(inside.texts.length))
+    return {
+      tail: spliceJoinedTail(position, text, inside.texts),
+      missed: messages.length === 0 ? null : this.#options.transport.prepare(messages),
     }
-    return snapshot.shared
   }
 
   #adopt({ head, latest }: BusState): void {
-    this.#flushes++
     this.#position = { epoch: head.epoch, seq: head.seq, id: head.id }
     this.#latest.clear()
     for (const value of latest) this.#latest.set(value.key, spliceLatest(value))
@@ -213,7 +210,6 @@ export class Room {
     const latest = [...this.#pendingLatest]
     this.#pendingEvents = []
     this.#pendingLatest.clear()
-    this.#flushes++
     const last = events.at(-1)
     if (last) this.#position = { epoch: this.#position.epoch, seq: last.seq, id: last.id }
     if (this.#joining > 0) for (const event of events) this.#kept.push(event)

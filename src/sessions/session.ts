@@ -1,3 +1,4 @@
+import { isDatabaseBusy } from '../db/sql-state.js'
 import { AppError, ERRORS } from '../errors.js'
 import { newId, type ProjectId } from '../ids.js'
 import type { Log } from '../log.js'
@@ -83,11 +84,11 @@ export class Session implements SocketListener, Member {
   }
 
   /**
-   * Tells the client what went wrong; `ref` names the message that it answers. What is no AppError is `INTERNAL` to the client and
-   * has its cause in the log only, under the same `requestId`.
+   * Tells the client what went wrong; `ref` names the message that it answers. Of what is no AppError the client learns nothing but
+   * the `requestId`, under which the log has the rest.
    */
   fail(error: unknown, ref: number | null, extra: { readonly retryAfterMs?: number } = {}): void {
-    const { code, message, details } = error instanceof AppError ? error : new AppError('INTERNAL')
+    const { code, message, details } = knownError(error)
     const { retryable, level } = ERRORS[code]
     const requestId = newId()
     this.#owner.log[level]({ code, requestId, session: this.id, ...(level !== 'info' && { err: error }) }, message)
@@ -97,8 +98,8 @@ export class Session implements SocketListener, Member {
   /** Sends the error and closes, with the error's own code or the one that is given. */
   end(error: unknown, ref: number | null, code?: CloseCode): void {
     this.fail(error, ref)
-    const known = error instanceof AppError ? error.code : 'INTERNAL'
-    this.close(code ?? ERRORS[known].close ?? CLOSE_CODES.INTERNAL, known)
+    const known = knownError(error)
+    this.close(code ?? ERRORS[known.code].close ?? CLOSE_CODES.INTERNAL, known.code)
   }
 
   close(code: CloseCode, reason: string): void {
@@ -144,4 +145,9 @@ export class Session implements SocketListener, Member {
     })
     turns.set(project, turn)
   }
+}
+
+function knownError(error: unknown): AppError {
+  if (error instanceof AppError) return error
+  return new AppError(isDatabaseBusy(error) ? 'DB_BUSY' : 'INTERNAL')
 }

@@ -30,6 +30,9 @@ const SLICE_MS = 5
 /** Sockets between two looks at the clock. */
 const SLICE_CHECK = 64
 
+/** Of a connection that ended without a close frame (RFC 6455 §7.1.5). */
+const ABNORMAL = 1006
+
 const SOCKET = Symbol('socket')
 /** Our socket stands on the `ws` object, so that its handlers are a few functions and not closures per socket. */
 type Attached = WebSocket & { [SOCKET]?: WsSocket }
@@ -179,8 +182,10 @@ function onClose(this: Attached, code: number): void {
   this[SOCKET]?.release(code)
 }
 
-// A frame against RFC 6455 or above the limit: `ws` closes with the right code by itself, and `close` follows.
-function onError(): void {}
+// A frame against RFC 6455 or above the limit: `ws` closes with the right code by itself; the other side may let us wait for its own.
+function onError(this: Attached): void {
+  this[SOCKET]?.end(ABNORMAL)
+}
 
 /** Writes prebuilt frames past `ws`, which would frame the same message anew for each socket. */
 class WsSocket implements TransportSocket {
@@ -246,7 +251,7 @@ class WsSocket implements TransportSocket {
   close(code: number, reason: string): void {
     if (!this.isOpen) return
     this.#ws.close(code, reason)
-    this.#end(code)
+    this.end(code)
   }
 
   cut(): void {
@@ -256,10 +261,12 @@ class WsSocket implements TransportSocket {
   /** The connection has ended. */
   release(code: number): void {
     this.#transport.forget(this)
-    if (this.isOpen) this.#end(code)
+    this.end(code)
   }
 
-  #end(code: number): void {
+  /** Nothing is sent or heard any more. */
+  end(code: number): void {
+    if (!this.isOpen) return
     this.isOpen = false
     for (const topic of this.#joined) this.unsubscribe(topic)
     this.listener?.onClose(code)
