@@ -16,7 +16,8 @@ export const DATABASES = [
   { name: 'the embedded Postgres', create: createEmbedded },
 ] as const
 
-async function createOnServer(): Promise<TestDatabase> {
+/** A fresh, migrated database on the server of the test run. */
+export async function createOnServer(): Promise<TestDatabase> {
   const url = new URL(process.env.TEST_DATABASE_URL!)
   const admin = await openDatabase({ address: { url: url.href }, poolSize: 1, applicationName: 'test' })
   const name = `t_${Date.now()}_${Math.random().toString(36).slice(2)}`
@@ -34,7 +35,8 @@ async function createOnServer(): Promise<TestDatabase> {
   }
 }
 
-async function createEmbedded(): Promise<TestDatabase> {
+/** A fresh, migrated database of the embedded kind. */
+export async function createEmbedded(): Promise<TestDatabase> {
   const dir = await mkdtemp(join(tmpdir(), 'tallyroom-test-'))
   const embedded = await openEmbedded(join(dir, 'db'))
   const opened = await openDatabase({ address: { socketDir: embedded.socketDir }, applicationName: 'test' })
