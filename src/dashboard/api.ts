@@ -1,4 +1,5 @@
 import type { BreakView, JobView, MatchView, ProjectView, RecordView, Role, Side, SourceView, Summary, UserRef } from '../protocol/views.js'
+import type { Mapping } from './mapping.js'
 
 export interface Page<Item> {
   readonly items: readonly Item[]
@@ -40,10 +41,19 @@ export class ApiError extends Error {
   readonly requestId: string | null
   readonly problems: readonly FieldProblem[]
   readonly retryAfterMs: number | null
+  /** For a file whose columns can be read in two ways: what was decided until then. */
+  readonly mapping: Mapping | null
 
   constructor(
     message: string,
-    about: { code: string; status: number; requestId?: string | null; problems?: readonly FieldProblem[]; retryAfterMs?: number | null },
+    about: {
+      readonly code: string
+      readonly status: number
+      readonly requestId?: string | null
+      readonly problems?: readonly FieldProblem[]
+      readonly retryAfterMs?: number | null
+      readonly mapping?: Mapping | null
+    },
   ) {
     super(message)
     this.name = 'ApiError'
@@ -52,6 +62,7 @@ export class ApiError extends Error {
     this.requestId = about.requestId ?? null
     this.problems = about.problems ?? []
     this.retryAfterMs = about.retryAfterMs ?? null
+    this.mapping = about.mapping ?? null
   }
 }
 
@@ -66,7 +77,7 @@ export function watchSignedOut(handler: () => void): void {
 
 export const api = {
   redeem: (code: string) => request<{ user: UserRef }>('POST', '/v1/sessions', { body: { code }, isSignIn: true }),
-  signOut: () => request<undefined>('DELETE', '/v1/sessions/current'),
+  signOut: () => request<undefined>('DELETE', '/v1/sessions/current', { isSignIn: true }),
   me: () => request<Me>('GET', '/v1/me', { isSignIn: true }),
   projects: (cursor: string | null) => request<Page<ProjectView>>('GET', '/v1/projects', { query: { limit: 50, cursor } }),
   createProject: (body: { name: string; currency?: string }) => request<{ project: ProjectView }>('POST', '/v1/projects', { body }),
@@ -122,7 +133,7 @@ export async function request<Answer>(
 
 /** The error that an answer describes, also when it is no problem document (a proxy's page, say). */
 export function readProblem(status: number, text: string, requestId: string | null, retryAfter: string | null): ApiError {
-  let body: { code?: string; detail?: string; title?: string; requestId?: string; errors?: FieldProblem[] } = {}
+  let body: { code?: string; detail?: string; title?: string; requestId?: string; errors?: FieldProblem[]; mapping?: Mapping } = {}
   try {
     body = JSON.parse(text)
   } catch {
@@ -134,6 +145,7 @@ export function readProblem(status: number, text: string, requestId: string | nu
     requestId: body.requestId ?? requestId,
     problems: body.errors ?? [],
     retryAfterMs: retryAfter === null ? null : Number(retryAfter) * 1_000,
+    mapping: body.mapping ?? null,
   })
 }
 

@@ -2,7 +2,7 @@ import { useEffect, useErrorBoundary } from 'preact/hooks'
 import { followAddress, route } from './address.js'
 import { lazyPage } from './lazy.js'
 import { followNetwork } from './live.js'
-import { SignInPage } from './pages/sign-in-page.js'
+import { SessionEnded, SignInPage } from './pages/sign-in-page.js'
 import { Failure, Skeleton } from './parts/states.js'
 import { asApiError, followSession, session, startSession } from './session.js'
 import { useStore } from './store.js'
@@ -48,7 +48,7 @@ export function App() {
     case 'signed-in':
       return (
         <>
-          {state.kind === 'expired' && <SignInPage error={null} expiredUser={state.user} />}
+          {state.kind === 'expired' && <SessionEnded user={state.user} />}
           {place.page === 'projects' ? (
             <ProjectsPage user={state.user} />
           ) : (

@@ -21,6 +21,11 @@ export function sign(value: string): -1 | 0 | 1 {
   return units === 0n ? 0 : units < 0n ? -1 : 1
 }
 
+/** Whether both are the same number, however many decimals they are written with. */
+export function isEqual(left: string, right: string): boolean {
+  return sign(subtract(left, right)) === 0
+}
+
 /** Whole per cent of `part` in `whole`, rounded down, so that 100 means all; 0 of nothing is 0. */
 export function wholePercent(part: number, whole: number): number {
   return whole === 0 ? 0 : Math.floor((part * 100) / whole)

@@ -1,10 +1,13 @@
 // Figures as people read them, in the browser's language. Money comes as decimal text and is never turned into a number.
 
+import type { JobView } from '../protocol/views.js'
+
 const integers = new Intl.NumberFormat()
 const dates = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeZone: 'UTC' })
 const times = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' })
-const ago = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' })
+const percents = new Intl.NumberFormat(undefined, { style: 'percent' })
+const confidences = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 1, roundingMode: 'floor' })
 const currencyDigits = new Map<string, number>()
 
 /** `XXX` means that the file named no currency. */
@@ -31,7 +34,12 @@ export function formatDifference(value: string, currency: string | null): string
 }
 
 export function currencyName(currency: string | null): string {
-  return currency === null || currency === NO_CURRENCY ? 'no currency' : currency
+  return currencyCode(currency) ?? 'no currency'
+}
+
+/** The code to put behind an amount; null when the file named none. */
+export function currencyCode(currency: string | null): string | null {
+  return currency === NO_CURRENCY ? null : currency
 }
 
 /** A civil date, as written in the file. */
@@ -47,15 +55,6 @@ export function formatClock(at: string): string {
   return clock.format(new Date(at))
 }
 
-/** "3 minutes ago". */
-export function formatAgo(at: string, now: number): string {
-  const seconds = Math.round((Date.parse(at) - now) / 1_000)
-  if (seconds > -60) return 'just now'
-  if (seconds > -3_600) return ago.format(Math.round(seconds / 60), 'minute')
-  if (seconds > -86_400) return ago.format(Math.round(seconds / 3_600), 'hour')
-  return ago.format(Math.round(seconds / 86_400), 'day')
-}
-
 /** "42 s", "3 min 5 s". */
 export function formatDuration(ms: number): string {
   if (ms < 1_000) return `${(Math.max(0, ms) / 1_000).toFixed(1)} s`
@@ -65,12 +64,25 @@ export function formatDuration(ms: number): string {
   return minutes < 60 ? `${minutes} min ${seconds % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
-/** Confidence "0.98321" as "98.3 %"; rounded down, so that 100 % is certain. */
+/** How long the job has run, or null when it has not begun or not ended. */
+export function durationOf({ startedAt, endedAt }: Pick<JobView, 'startedAt' | 'endedAt'>): string | null {
+  return startedAt === null || endedAt === null ? null : formatDuration(Date.parse(endedAt) - Date.parse(startedAt))
+}
+
+/** A whole number of per cent. */
+export function formatPercent(percent: number): string {
+  return percents.format(percent / 100)
+}
+
+/** Confidence "0.98321" as "98.3%"; rounded down, so that 100% is certain. */
 export function formatConfidence(confidence: string): string {
-  const digits = /^(\d)(?:\.(\d*))?$/.exec(confidence)
-  if (digits === null) return confidence
-  const perMille = Number(`${digits[1]}${(digits[2] ?? '').padEnd(3, '0').slice(0, 3)}`)
-  return perMille % 10 === 0 ? `${perMille / 10} %` : `${Math.floor(perMille / 10)}.${perMille % 10} %`
+  return confidences.format(confidence as `${number}`)
+}
+
+/** An error's message, "no such match", as the sentence "No such match." */
+export function formatMessage(message: string): string {
+  const text = message.charAt(0).toUpperCase() + message.slice(1)
+  return /[.!?…]$/.test(text) ? text : `${text}.`
 }
 
 /** "amount-differs" as "Amount differs". */

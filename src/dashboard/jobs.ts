@@ -23,3 +23,8 @@ export function mergeJob(jobs: readonly JobView[], news: JobView): readonly JobV
 export function currentJob(jobs: readonly JobView[]): JobView | null {
   return jobs.find(({ state }) => state === 'running') ?? jobs.findLast(({ state }) => state === 'queued') ?? jobs[0] ?? null
 }
+
+/** Whether the project's figures are those of a finished comparison: something was matched, nothing runs, nothing is being counted. */
+export function isSettled({ jobs, isCounting }: { readonly jobs: readonly JobView[]; readonly isCounting: boolean }): boolean {
+  return !isCounting && jobs.length > 0 && !jobs.some(isActive)
+}

@@ -1,17 +1,11 @@
-import { type Event, isKnownEvent, isKnownLatest, type KnownEvent, type Latest } from '../protocol/events.js'
+import { useEffect, useState } from 'preact/hooks'
+import { type Event, isKnownEvent, isKnownLatest, type Latest } from '../protocol/events.js'
 import type { BreakView, JobView, MatchView, ProjectView, Role, Snapshot, SourceView, Summary, UserRef } from '../protocol/views.js'
+import { type Activity, describe } from './activity.js'
 import { ApiError, api } from './api.js'
 import { mergeJob } from './jobs.js'
 import { live } from './live.js'
 import { Store } from './store.js'
-
-/** One line of what happened while the page was open. */
-export interface Activity {
-  readonly id: string
-  readonly at: string
-  readonly who: string | null
-  readonly text: string
-}
 
 export type RoomState =
   | { readonly kind: 'joining' }
@@ -20,6 +14,8 @@ export type RoomState =
       readonly role: Role
       readonly project: ProjectView
       readonly summary: Summary
+      /** A job has ended and the summary is still the one from before. */
+      readonly isCounting: boolean
       readonly jobs: readonly JobView[]
     }
   | { readonly kind: 'left'; readonly error: ApiError }
@@ -65,9 +61,14 @@ export class Room {
       onEvent: (event) => this.#receiveEvent(event),
       onLatest: (latest) => this.#receiveLatest(latest),
       onLeft: (reason, error) => {
-        const message = reason === 'deleted' ? 'this project was deleted' : 'you have no access to this project'
-        const code = reason === 'deleted' ? 'NOT_FOUND' : (error?.code ?? 'FORBIDDEN')
-        this.state.set({ kind: 'left', error: new ApiError(message, { code, status: 403, requestId: error?.requestId ?? null }) })
+        const requestId = error?.requestId ?? null
+        this.state.set({
+          kind: 'left',
+          error:
+            reason === 'deleted'
+              ? new ApiError('this project was deleted', { code: 'NOT_FOUND', status: 404, requestId })
+              : new ApiError('you have no access to this project', { code: 'FORBIDDEN', status: 403, requestId }),
+        })
       },
     })
   }
@@ -89,18 +90,23 @@ export class Room {
   }
 
   #open(role: Role, snapshot: Snapshot | null): void {
-    if (snapshot === null) return
     const held = this.state.value
+    if (snapshot === null) {
+      // Resumed: what was missed follows as events. Only the role has none.
+      if (held.kind === 'open') this.state.set({ ...held, role })
+      return
+    }
     // Progress that was seen already does not go back because a snapshot was read a moment before it.
     const jobs =
       held.kind === 'open' ? snapshot.jobs.map((job) => mergeJob(held.jobs, job).find(({ id }) => id === job.id) ?? job) : snapshot.jobs
-    this.state.set({ kind: 'open', role, project: snapshot.project, summary: snapshot.summary, jobs })
+    this.state.set({ kind: 'open', role, project: snapshot.project, summary: snapshot.summary, isCounting: false, jobs })
     if (held.kind === 'open') this.#tell((listener) => listener.onStale?.())
   }
 
   #receiveEvent(event: Event): void {
     if (!isKnownEvent(event)) return
-    this.#note(event)
+    const line = describe(event)
+    if (line !== null) this.activity.set([line, ...this.activity.value.filter(({ id }) => id !== line.id)].slice(0, MAX_ACTIVITY))
     switch (event.type) {
       case 'job.queued':
       case 'job.started':
@@ -111,6 +117,8 @@ export class Room {
         this.#pending.delete(event.data.job.id)
         this.takeJob(event.data.job)
         if (event.type === 'job.queued' || event.type === 'job.started') break
+        const held = this.state.value
+        if (held.kind === 'open') this.state.set({ ...held, isCounting: true })
         this.#refetch()
         this.#tell((listener) => listener.onStale?.())
         break
@@ -177,7 +185,8 @@ export class Room {
       try {
         const summary = await api.summary(this.id)
         const held = this.state.value
-        if (held.kind === 'open' && summary.revision >= held.summary.revision) this.state.set({ ...held, summary })
+        if (held.kind !== 'open') return
+        this.state.set({ ...held, isCounting: false, summary: summary.revision >= held.summary.revision ? summary : held.summary })
       } catch (error) {
         // The figures stay as they are until the next event; a lost session is shown by whoever watches it.
         if (error instanceof ApiError && error.status === 429) this.#refetch()
@@ -188,38 +197,15 @@ export class Room {
   #tell(call: (listener: RoomListener) => void): void {
     for (const listener of this.#listeners) call(listener)
   }
-
-  #note(event: Event & KnownEvent): void {
-    const line = describe(event)
-    if (line === null) return
-    const entry = { id: event.id, at: event.at, who: line.who, text: line.text }
-    this.activity.set([entry, ...this.activity.value.filter(({ id }) => id !== event.id)].slice(0, MAX_ACTIVITY))
-  }
 }
 
-function describe(event: Event & KnownEvent): { who: string | null; text: string } | null {
-  switch (event.type) {
-    case 'job.started':
-      return { who: event.data.job.createdBy?.name ?? null, text: 'started matching' }
-    case 'job.completed':
-      return { who: null, text: 'Matching is complete' }
-    case 'job.failed':
-      return { who: null, text: 'Matching failed' }
-    case 'job.cancelled':
-      return { who: null, text: 'Matching was cancelled' }
-    case 'match.decided': {
-      const { status, decidedBy } = event.data.match
-      return { who: decidedBy?.name ?? null, text: status === 'confirmed' ? 'confirmed a match' : `${status} a suggestion` }
-    }
-    case 'match.removed':
-      return { who: event.data.match.decidedBy?.name ?? null, text: 'took a match back' }
-    case 'matches.decided':
-      return { who: null, text: `${event.data.count} suggestions were decided at once` }
-    case 'source.imported':
-      return { who: event.data.source.createdBy?.name ?? null, text: `imported ${event.data.source.name}` }
-    case 'source.removed':
-      return { who: null, text: `${event.data.source.name} was removed` }
-    default:
-      return null
-  }
+/** The project's room from now until it is no longer drawn; null at the first drawing. */
+export function useRoom(project: string): Room | null {
+  const [room, setRoom] = useState<Room | null>(null)
+  useEffect(() => {
+    const joined = new Room(project)
+    setRoom(joined)
+    return () => joined.close()
+  }, [project])
+  return room
 }

@@ -66,7 +66,10 @@ export function decideMapping(columns: Columns, sample: readonly (readonly strin
   const style = decideStyle(evidence, given)
   const problems = [...(style === null ? [amountProblem(evidence, amount)] : []), ...(date?.problem ? [date.problem] : [])]
   if (style === null || problems.length > 0) {
-    throw new AppError('INVALID', { message: problems[0]!.message, problems, details: { mapping } })
+    // A date needs a format to stand in a mapping: until somebody chooses, that of the first reading.
+    const reading = date?.problem?.readings?.[0]
+    const open = date && reading ? { ...mapping, date: { column: date.column, format: reading.value } } : mapping
+    throw new AppError('INVALID', { message: problems[0]!.message, problems, details: { mapping: open } })
   }
   return {
     // What nothing told is left out: stated, it would be taken for certain the next time.

@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { BREAK_REASONS, type BreakReason, type BreakView, SIDES, type Side } from '../../protocol/views.js'
 import { type ApiError, api, type RecordDetail } from '../api.js'
 import { Details, useDetail } from '../details.js'
-import { formatAmount, formatDate, sentence } from '../format.js'
+import { currencyCode, formatAmount, formatDate, sentence } from '../format.js'
 import { ExportLinks } from '../parts/export-links.js'
 import { Empty, Failure, Skeleton } from '../parts/states.js'
 import type { OpenProjectProps } from '../room.js'
@@ -130,6 +130,7 @@ export function BreaksPage({ room }: OpenProjectProps) {
             <thead>
               <tr>
                 <th scope="col">Side</th>
+                <th scope="col">Date</th>
                 <th scope="col">Row</th>
                 <th scope="col">Reason and nearest miss</th>
                 <th scope="col" class="num">
@@ -157,40 +158,39 @@ export function BreaksPage({ room }: OpenProjectProps) {
 function BreakRow({ view, details }: { readonly view: BreakView; readonly details: Details<RecordDetail> }) {
   const { ref, value } = useDetail<RecordDetail, HTMLTableRowElement>(details, view.record)
   const record = value?.record ?? null
-  const text = record === null ? null : [record.counterparty, record.memo].filter((part) => part !== null).join(' · ')
+  const texts = [record?.counterparty, record?.memo].filter((text) => text !== null && text !== undefined && text !== '')
   const miss = view.nearestMiss
   return (
     <tr ref={ref} class={view.status === 'resolved' ? 'is-resolved' : undefined} data-break={view.id}>
-      <td>
+      <td class="breaks__side">
         <span class={`side side--${view.side}`}>{view.side}</span>
       </td>
+      <td class="breaks__date">{record?.valueDate && formatDate(record.valueDate)}</td>
       <td class="breaks__row">
         {record === null ? (
-          <span class="muted">{value === null ? 'could not be loaded' : ' '}</span>
+          <span class="muted">{value === null && 'This row could not be loaded.'}</span>
         ) : (
           <>
-            <span class="breaks__reference">{record.reference ?? record.externalId ?? `row ${record.rowNo}`}</span>
-            <span class="muted small">
-              {record.valueDate !== null && formatDate(record.valueDate)}
-              {text !== null && text !== '' && ` · ${text}`}
-            </span>
+            <span class="breaks__title">{record.reference ?? record.externalId ?? `Row ${record.rowNo}`}</span>
+            <span class="breaks__details">{texts.join(' · ')}</span>
           </>
         )}
       </td>
-      <td>
+      <td class="breaks__why">
         <span class="pill">{view.status === 'resolved' ? 'Resolved' : sentence(view.reason)}</span>
-        <span class="breaks__miss">
-          {miss === null ? (
-            <span class="muted">nothing came near</span>
-          ) : (
-            <>
-              {miss.text}
-              {miss.externalId !== null && <span class="muted"> · {miss.externalId}</span>}
-            </>
-          )}
+        <span class="breaks__details">
+          {miss === null ? 'Nothing came near' : miss.text}
+          {miss !== null && miss.externalId !== null && ` · ${miss.externalId}`}
         </span>
       </td>
-      <td class="num">{record === null || record.amount === null ? '' : formatAmount(record.amount, record.currency)}</td>
+      <td class="breaks__amount num">
+        {record !== null && record.amount !== null && (
+          <>
+            {formatAmount(record.amount, record.currency)}
+            <span class="code"> {currencyCode(record.currency)}</span>
+          </>
+        )}
+      </td>
     </tr>
   )
 }

@@ -1,12 +1,12 @@
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect } from 'preact/hooks'
 import type { UserRef } from '../../protocol/views.js'
 import { ApiError } from '../api.js'
-import { formatCount } from '../format.js'
-import { currentJob, isActive } from '../jobs.js'
+import { formatCount, formatPercent } from '../format.js'
+import { currentJob, isActive, isSettled } from '../jobs.js'
 import { lazyPage } from '../lazy.js'
 import { Failure, Skeleton } from '../parts/states.js'
 import { TopBar } from '../parts/top-bar.js'
-import { type OpenProjectProps, Room, type RoomState } from '../room.js'
+import { type OpenProjectProps, type Room, type RoomState, useRoom } from '../room.js'
 import { type ProjectTab, routeHref } from '../route.js'
 import { useStore } from '../store.js'
 import { countStates } from '../totals.js'
@@ -18,12 +18,7 @@ const ImportPage = lazyPage(async () => (await import('./import-page.js')).Impor
 
 /** One project: its room stays joined while its pages come and go. */
 export function ProjectPage({ project, tab, user }: { readonly project: string; readonly tab: ProjectTab; readonly user: UserRef }) {
-  const [room, setRoom] = useState<Room | null>(null)
-  useEffect(() => {
-    const joined = new Room(project)
-    setRoom(joined)
-    return () => joined.close()
-  }, [project])
+  const room = useRoom(project)
   if (room === null) return <TopBar user={user} />
   return <JoinedProject room={room} tab={tab} user={user} />
 }
@@ -64,11 +59,11 @@ function TabPage({ tab, ...props }: OpenProjectProps & { readonly tab: ProjectTa
 }
 
 function Tabs({ state, tab }: { readonly state: RoomState & { kind: 'open' }; readonly tab: ProjectTab }) {
-  const counts = countStates(state.summary)
+  const hasResult = isSettled(state)
   const tabs = [
     { tab: 'overview', name: 'Overview', count: null },
-    { tab: 'review', name: 'Review', count: countStates(state.summary, 'left').suggested },
-    { tab: 'breaks', name: 'Breaks', count: state.jobs.length === 0 ? null : counts.open },
+    { tab: 'review', name: 'Review', count: hasResult ? countStates(state.summary, 'left').suggested : null },
+    { tab: 'breaks', name: 'Breaks', count: hasResult ? countStates(state.summary).open : null },
     { tab: 'import', name: 'Import', count: null },
   ] as const
   return (
@@ -86,6 +81,6 @@ function Tabs({ state, tab }: { readonly state: RoomState & { kind: 'open' }; re
 function titleOf(state: RoomState): string {
   if (state.kind !== 'open') return 'Tallyroom'
   const job = currentJob(state.jobs)
-  const progress = job !== null && isActive(job) ? `${job.percent} % · ` : ''
+  const progress = job !== null && isActive(job) ? `${formatPercent(job.percent)} · ` : ''
   return `${progress}${state.project.name} · Tallyroom`
 }

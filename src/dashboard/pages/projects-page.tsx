@@ -1,13 +1,16 @@
 import '../styles/projects.css'
 import { useEffect, useState } from 'preact/hooks'
-import type { ProjectView, Summary, UserRef } from '../../protocol/views.js'
+import type { ProjectView, UserRef } from '../../protocol/views.js'
 import { type ApiError, api } from '../api.js'
 import { wholePercent } from '../decimal.js'
-import { formatCount, formatDate } from '../format.js'
+import { formatCount, formatDate, formatMessage, formatPercent } from '../format.js'
+import { currentJob, isActive } from '../jobs.js'
 import { Empty, Failure, Skeleton } from '../parts/states.js'
 import { TopBar } from '../parts/top-bar.js'
+import { type Room, useRoom } from '../room.js'
 import { routeHref } from '../route.js'
 import { asApiError } from '../session.js'
+import { useStore } from '../store.js'
 import { countStates } from '../totals.js'
 
 /** Everything that somebody may open, and a way to begin something new. */
@@ -66,8 +69,8 @@ export function ProjectsPage({ user }: { readonly user: UserRef }) {
           </ul>
         )}
         {cursor !== null && (
-          <button type="button" class="button" onClick={() => void load(cursor)}>
-            More
+          <button type="button" class="button more" onClick={() => void load(cursor)}>
+            More projects
           </button>
         )}
       </main>
@@ -75,14 +78,9 @@ export function ProjectsPage({ user }: { readonly user: UserRef }) {
   )
 }
 
+/** A project with its figures, in step with what happens in it: its room is joined as long as the card is there. */
 function ProjectCard({ project }: { readonly project: ProjectView }) {
-  const [summary, setSummary] = useState<Summary | null>(null)
-  useEffect(() => {
-    // The card stands without its figures; they come when they come.
-    api.summary(project.id).then(setSummary, () => undefined)
-  }, [project.id])
-  const counts = summary === null ? null : countStates(summary)
-  const percent = counts === null ? 0 : wholePercent(counts.matched, counts.all)
+  const room = useRoom(project.id)
   return (
     <li>
       <a class="card card--link" href={routeHref(project.id)}>
@@ -90,25 +88,47 @@ function ProjectCard({ project }: { readonly project: ProjectView }) {
         <p class="muted small">
           {project.currency ?? 'Any currency'} · since {formatDate(project.createdAt.slice(0, 10))}
         </p>
-        <div class="meter" aria-hidden="true">
-          <progress value={percent} max={100} />
-        </div>
-        <p class="card__figures">
-          {counts === null ? (
-            <span class="muted">&nbsp;</span>
-          ) : counts.all === 0 ? (
-            <span class="muted">Nothing imported yet</span>
-          ) : (
-            <>
-              <strong>{percent} % matched</strong>
-              <span>{formatCount(counts.suggested)} suggested</span>
-              <span>{formatCount(counts.open)} open</span>
-            </>
-          )}
-          {summary !== null && summary.activeJobs > 0 && <span class="pill pill--live">Running</span>}
-        </p>
+        {room === null ? <div class="card__figures" /> : <ProjectFigures room={room} />}
       </a>
     </li>
+  )
+}
+
+function ProjectFigures({ room }: { readonly room: Room }) {
+  const state = useStore(room.state)
+  // The card stands without its figures; they come when they come.
+  if (state.kind !== 'open') return <div class="card__figures" />
+  const job = currentJob(state.jobs)
+  if (job !== null && isActive(job)) {
+    return (
+      <div class="card__figures">
+        <div class="card__job">
+          <p>
+            <span class="pill pill--running">{job.state === 'queued' ? 'Waiting' : 'Matching'}</span>
+            <strong>{formatPercent(job.percent)}</strong>
+          </p>
+          <progress value={job.percent} max={100} aria-label="Matching" />
+        </div>
+      </div>
+    )
+  }
+  const counts = countStates(state.summary)
+  if (counts.all === 0) return <p class="card__figures muted">Nothing imported yet</p>
+  return (
+    <dl class="card__figures">
+      <div>
+        <dt>Matched</dt>
+        <dd>{formatPercent(wholePercent(counts.matched, counts.all))}</dd>
+      </div>
+      <div>
+        <dt>Suggested</dt>
+        <dd>{formatCount(countStates(state.summary, 'left').suggested)}</dd>
+      </div>
+      <div>
+        <dt>Open rows</dt>
+        <dd>{formatCount(counts.open)}</dd>
+      </div>
+    </dl>
   )
 }
 
@@ -163,7 +183,7 @@ function CreateProject({ onCancel }: { readonly onCancel: () => void }) {
       </div>
       {error !== null && (
         <p class="notice notice--bad" role="alert">
-          {error.message}
+          {formatMessage(error.message)}
         </p>
       )}
     </form>

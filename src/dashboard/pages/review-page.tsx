@@ -1,8 +1,9 @@
 import '../styles/review.css'
+import '../styles/pair.css'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
-import { type ApiError, api } from '../api.js'
+import { type ApiError, api, type DecisionResult } from '../api.js'
 import { Details } from '../details.js'
-import { formatCount } from '../format.js'
+import { formatCount, formatMessage } from '../format.js'
 import { appendMatches, isOpen, mergeMatch, nextOpen, type Suggestion } from '../matches.js'
 import { ExportLinks } from '../parts/export-links.js'
 import { Empty, Failure, Skeleton } from '../parts/states.js'
@@ -51,9 +52,9 @@ export function ReviewPage({ room, state, user }: OpenProjectProps) {
     try {
       const answer = (await api.decide(room.id, { match: id, version, decision })).items[0]
       if (answer !== undefined) setList((held) => (held === null ? held : mergeMatch(held, answer.current)))
-      change({ pending: null, refusal: answer === undefined ? null : refusalOf(answer.result) })
+      change({ pending: null, refusal: answer === undefined ? null : refusalOf(answer) })
     } catch (failure) {
-      change({ pending: null, refusal: asApiError(failure).message })
+      change({ pending: null, refusal: formatMessage(asApiError(failure).message) })
     }
   }
 
@@ -154,15 +155,15 @@ export function ReviewPage({ room, state, user }: OpenProjectProps) {
   )
 }
 
-function refusalOf(result: 'done' | 'conflict' | 'forbidden' | 'needs-second-person'): string | null {
+function refusalOf({ result, current }: DecisionResult): string | null {
   switch (result) {
     case 'done':
       return null
     case 'conflict':
-      return 'somebody was faster'
+      return current.decidedBy === null ? 'It has changed meanwhile.' : `${current.decidedBy.name} was faster.`
     case 'forbidden':
-      return 'your role may not decide this'
+      return 'Your role may not decide this.'
     case 'needs-second-person':
-      return 'a second person has to confirm this'
+      return 'A second person has to confirm this.'
   }
 }

@@ -2,18 +2,18 @@ import { sign } from '../decimal.js'
 import { currencyName, formatAmount, formatDifference } from '../format.js'
 import type { Equation } from '../totals.js'
 
-/** `left − right = difference`, per currency, exact to the last unit. */
-export function EquationCard({ equations }: { readonly equations: readonly Equation[] }) {
+/** `left − right = difference`, per currency, exact to the last unit; what is still being compared is not split yet. */
+export function EquationCard({ equations, isSplit }: { readonly equations: readonly Equation[]; readonly isSplit: boolean }) {
   return (
     <section class="card equation" aria-label="Control totals">
       {equations.map((equation) => (
-        <EquationRow key={equation.currency} equation={equation} />
+        <EquationRow key={equation.currency} equation={equation} isSplit={isSplit} />
       ))}
     </section>
   )
 }
 
-function EquationRow({ equation }: { readonly equation: Equation }) {
+function EquationRow({ equation, isSplit }: { readonly equation: Equation; readonly isSplit: boolean }) {
   const { currency, left, right, difference, explained, unexplained } = equation
   const isEven = sign(difference) === 0
   return (
@@ -35,19 +35,22 @@ function EquationRow({ equation }: { readonly equation: Equation }) {
         </span>
         <div class={`equation__term equation__term--result${isEven ? ' is-even' : ''}`}>
           <dt>Difference</dt>
-          <dd>
-            {formatDifference(difference, currency)} <small>{currencyName(currency)}</small>
-          </dd>
+          <dd>{formatDifference(difference, currency)}</dd>
         </div>
+        <span class="equation__currency">{currencyName(currency)}</span>
       </dl>
-      <p class="equation__split">
-        <span>
-          <i class="dot dot--good" /> Inside matches <b>{formatDifference(explained, currency)}</b>
-        </span>
-        <span>
-          <i class="dot dot--bad" /> Between open rows <b>{formatDifference(unexplained, currency)}</b>
-        </span>
-      </p>
+      {isSplit && (
+        <dl class="equation__split">
+          <div>
+            <dt>Explained by matches</dt>
+            <dd>{formatDifference(explained, currency)}</dd>
+          </div>
+          <div>
+            <dt>Still unexplained</dt>
+            <dd>{formatDifference(unexplained, currency)}</dd>
+          </div>
+        </dl>
+      )}
     </div>
   )
 }

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import type { Side, SourceView } from '../../protocol/views.js'
 import type { ApiError } from '../api.js'
-import { formatCount } from '../format.js'
+import { formatCount, formatMessage } from '../format.js'
 import { chooseReading, type Mapping, type Preview } from '../mapping.js'
 import { MappingForm } from './mapping-form.js'
 import { PreviewTable } from './preview-table.js'
@@ -9,15 +9,23 @@ import { PreviewTable } from './preview-table.js'
 /**
  *   empty      no file                        → reading
  *   reading    the server guesses the columns → ready · refused
- *   ready      shown, can be corrected        → reading (another mapping) · sending
- *   refused    an answer is needed, or the file is not usable
- *   sending    on its way                     → imported · duplicate · refused
+ *   ready      shown, can be corrected        → sending
+ *   refused    an answer is needed, or the file is not usable → reading
+ *   sending    on its way                     → imported · duplicate · ready (with the refusal)
  *   duplicate  these bytes are there already  → sending (again)
  */
 export type FileState =
   | { readonly kind: 'empty' }
   | { readonly kind: 'reading'; readonly file: File }
-  | { readonly kind: 'ready'; readonly file: File; readonly preview: Preview; readonly isChanged: boolean }
+  | {
+      readonly kind: 'ready'
+      readonly file: File
+      readonly preview: Preview
+      /** The mapping shown is being tried. */
+      readonly isReading: boolean
+      /** Why the mapping shown, or the import with it, did not work. */
+      readonly refusal: ApiError | null
+    }
   | { readonly kind: 'refused'; readonly file: File; readonly mapping: Mapping; readonly error: ApiError }
   | { readonly kind: 'sending'; readonly file: File; readonly share: number }
   | { readonly kind: 'duplicate'; readonly file: File; readonly preview: Preview }
@@ -26,8 +34,11 @@ export type FileState =
 export interface FileCardProps {
   readonly side: Side
   readonly state: FileState
+  /** Files are being imported: nothing may change under them. */
+  readonly isBusy: boolean
   readonly onFiles: (files: readonly File[]) => void
-  readonly onMapping: (file: File, mapping: Mapping) => void
+  /** `shown` stays on the screen while the mapping is tried. */
+  readonly onMapping: (file: File, mapping: Mapping, shown: Preview | null) => void
   readonly onClear: () => void
   readonly onAgain: () => void
 }
@@ -45,7 +56,7 @@ export function FileCard(props: FileCardProps) {
           <span class={`side side--${side}`}>{side}</span>
           {state.kind === 'empty' ? TITLES[side] : <span class="clip">{state.file.name}</span>}
         </h2>
-        {state.kind !== 'empty' && state.kind !== 'sending' && (
+        {state.kind !== 'empty' && !props.isBusy && (
           <button type="button" class="link-button" onClick={props.onClear}>
             {state.kind === 'imported' ? 'Another file' : 'Remove'}
           </button>
@@ -69,17 +80,25 @@ function FileBody({ side, state, onFiles, onMapping, onAgain }: FileCardProps) {
     case 'ready':
       return (
         <>
-          {state.preview.doubts.map((doubt) => (
-            <p key={`${doubt.field} ${doubt.message}`} class="notice notice--wait">
-              {doubt.message}
-            </p>
-          ))}
-          <MappingForm preview={state.preview} onChange={(mapping) => onMapping(state.file, mapping)} />
-          <PreviewTable preview={state.preview} />
+          {state.refusal !== null && (
+            <Problem
+              error={state.refusal}
+              mapping={state.preview.mapping}
+              onMapping={(mapping) => onMapping(state.file, mapping, state.preview)}
+            />
+          )}
+          {state.refusal === null &&
+            state.preview.doubts.map((doubt) => (
+              <p key={`${doubt.field} ${doubt.message}`} class="notice notice--wait">
+                {formatMessage(doubt.message)}
+              </p>
+            ))}
+          <MappingForm preview={state.preview} onChange={(mapping) => onMapping(state.file, mapping, state.preview)} />
+          {state.refusal === null && <PreviewTable preview={state.preview} isReading={state.isReading} />}
         </>
       )
     case 'refused':
-      return <Refused state={state} onMapping={onMapping} />
+      return <Problem error={state.error} mapping={state.mapping} onMapping={(mapping) => onMapping(state.file, mapping, null)} />
     case 'sending':
       return (
         <div>
@@ -109,22 +128,17 @@ function FileBody({ side, state, onFiles, onMapping, onAgain }: FileCardProps) {
   }
 }
 
-function Refused({
-  state,
-  onMapping,
-}: {
-  readonly state: FileState & { kind: 'refused' }
-  readonly onMapping: FileCardProps['onMapping']
-}) {
-  const { error, file, mapping } = state
+/** Why a file is not read, and the readings to choose from where there are two. */
+function Problem(props: { readonly error: ApiError; readonly mapping: Mapping; readonly onMapping: (mapping: Mapping) => void }) {
+  const { error, mapping, onMapping } = props
   return (
     <div class="notice notice--bad" role="alert">
       <p>
-        <strong>{error.message}</strong>
+        <strong>{formatMessage(error.message)}</strong>
       </p>
       {error.problems.map((problem) => (
         <div key={`${problem.path} ${problem.message}`}>
-          {problem.message !== error.message && <p>{problem.message}</p>}
+          {problem.message !== error.message && <p>{formatMessage(problem.message)}</p>}
           {problem.readings !== undefined && (
             <div class="readings">
               {problem.readings.map((reading) => (
@@ -132,7 +146,7 @@ function Refused({
                   key={reading.value}
                   type="button"
                   class="button reading"
-                  onClick={() => onMapping(file, chooseReading(mapping, problem.path, reading.value))}
+                  onClick={() => onMapping(chooseReading(mapping, problem.path, reading.value))}
                 >
                   <strong>{reading.example}</strong>
                   <span class="muted small">read as {reading.value}</span>

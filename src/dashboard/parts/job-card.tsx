@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import type { JobView } from '../../protocol/views.js'
 import { type ApiError, api } from '../api.js'
-import { formatAgo, formatCount, formatDuration, sentence } from '../format.js'
+import { durationOf, formatCount, formatDuration, formatMessage, formatPercent, formatTime, sentence } from '../format.js'
 import { isActive } from '../jobs.js'
 import type { Room } from '../room.js'
 import { asApiError } from '../session.js'
@@ -33,9 +33,11 @@ export function JobCard({ room, job, mayWork }: { readonly room: Room; readonly 
           <h2>{HEADINGS[job.state]}</h2>
           <p class="muted">{subtitleOf(job)}</p>
         </div>
-        <p class="job__percent" aria-hidden="true" data-testid="percent">
-          {active || job.state === 'completed' ? `${job.percent} %` : ''}
-        </p>
+        {active && (
+          <p class="job__percent" aria-hidden="true">
+            {formatPercent(job.percent)}
+          </p>
+        )}
         {active && mayWork && (
           <button type="button" class="button button--small" onClick={() => void cancel()}>
             Cancel
@@ -43,15 +45,17 @@ export function JobCard({ room, job, mayWork }: { readonly room: Room; readonly 
         )}
         {!active && mayWork && <StartButton room={room} label="Match again" onError={setError} />}
       </div>
-      <ProgressBar job={job} />
-      <dl class="job__figures">
-        <Figure name="Rows" value={`${formatCount(job.processed)} / ${formatCount(job.total)}`} />
-        <Figure name="Matched" value={formatCount(job.matched)} />
-        <Figure name="Suggested" value={formatCount(job.suggested)} />
-        <Figure name="Breaks" value={formatCount(job.breaks)} />
-        {active && <Figure name="Rows/s" value={job.rowsPerSecond === null ? '–' : formatCount(Math.round(job.rowsPerSecond))} />}
-        {active && <Figure name="Time left" value={job.etaMs === null ? '–' : formatDuration(job.etaMs)} />}
-      </dl>
+      {job.state !== 'completed' && <ProgressBar job={job} />}
+      {active && (
+        <dl class="job__figures">
+          <Figure name="Rows" value={`${formatCount(job.processed)} / ${formatCount(job.total)}`} />
+          <Figure name="Matched" value={formatCount(job.matched)} />
+          <Figure name="Suggested" value={formatCount(job.suggested)} />
+          <Figure name="Breaks" value={formatCount(job.breaks)} />
+          <Figure name="Rows per second" value={job.rowsPerSecond === null ? '–' : formatCount(Math.round(job.rowsPerSecond))} />
+          <Figure name="Time left" value={job.etaMs === null ? '–' : formatDuration(job.etaMs)} />
+        </dl>
+      )}
       {job.notices.length > 0 && (
         <ul class="job__notices">
           {job.notices.map((notice) => (
@@ -61,12 +65,15 @@ export function JobCard({ room, job, mayWork }: { readonly room: Room; readonly 
           ))}
         </ul>
       )}
-      {job.error !== null && <p class="notice notice--bad">{job.error.message}</p>}
+      {job.error !== null && <p class="notice notice--bad">{formatMessage(job.error.message)}</p>}
       {error !== null && (
         <p class="notice notice--bad" role="alert">
-          {error.message}
+          {formatMessage(error.message)}
         </p>
       )}
+      <p class="hidden" role="status">
+        {spokenOf(job)}
+      </p>
     </section>
   )
 }
@@ -85,7 +92,7 @@ export function StartJob({ room }: { readonly room: Room }) {
       </div>
       {error !== null && (
         <p class="notice notice--bad" role="alert">
-          {error.message}
+          {formatMessage(error.message)}
         </p>
       )}
     </section>
@@ -137,6 +144,11 @@ function Figure({ name, value }: { readonly name: string; readonly value: string
   )
 }
 
+/** What is read aloud: one sentence per 10 %. */
+function spokenOf(job: JobView): string {
+  return isActive(job) ? `${HEADINGS[job.state]}, ${Math.floor(job.percent / 10) * 10} per cent` : HEADINGS[job.state]
+}
+
 function subtitleOf(job: JobView): string {
   switch (job.state) {
     case 'queued':
@@ -144,9 +156,8 @@ function subtitleOf(job: JobView): string {
     case 'running':
       return sentence(job.phase)
     default: {
-      const took =
-        job.startedAt === null || job.endedAt === null ? '' : ` in ${formatDuration(Date.parse(job.endedAt) - Date.parse(job.startedAt))}`
-      return `${formatCount(job.processed)} rows${took}, ${formatAgo(job.endedAt ?? job.createdAt, Date.now())}`
+      const duration = durationOf(job)
+      return `${formatCount(job.processed)} rows${duration === null ? '' : ` in ${duration}`} · ${formatTime(job.endedAt ?? job.createdAt)}`
     }
   }
 }

@@ -7,6 +7,9 @@ import { useStore } from '../store.js'
 /** A short loss heals before anybody could act on it, so it is not worth a change of colour. */
 const SILENT_MS = 2_000
 
+/** Close code: one session too many of this user. */
+const SESSION_LIMIT = 4505
+
 /** How fresh the page is: live, reconnecting with the age of what is shown, or offline. */
 export function LinkBadge() {
   const state = useStore(link)
@@ -16,8 +19,10 @@ export function LinkBadge() {
   const age = lostAt === null ? 0 : now - lostAt
   if (!hasNetwork) return <Badge tone="off" text={lostAt === null ? 'Offline' : `Offline · as of ${formatDuration(age)} ago`} />
   if (state.kind === 'live' || (lostAt !== null && age < SILENT_MS)) return <Badge tone="live" text="Live" />
-  if (state.kind === 'closed') return <Badge tone="off" text="Not connected" />
-  if (lostAt === null) return <Badge tone="wait" text="Connecting" />
+  if (state.kind === 'closed') {
+    return <Badge tone="off" text={state.code === SESSION_LIMIT ? 'Not live: too many open pages' : 'Not live'} />
+  }
+  if (lostAt === null) return <Badge tone="new" text="Connecting" />
   return (
     <Badge tone="wait" text={`Reconnecting · as of ${formatDuration(age)} ago`}>
       <button type="button" class="link-button" onClick={() => live.retryNow()}>
@@ -32,7 +37,7 @@ function Badge({
   text,
   children,
 }: {
-  readonly tone: 'live' | 'wait' | 'off'
+  readonly tone: 'new' | 'live' | 'wait' | 'off'
   readonly text: string
   readonly children?: preact.ComponentChildren
 }) {

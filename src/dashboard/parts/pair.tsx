@@ -1,7 +1,7 @@
 import type { RecordView } from '../../protocol/views.js'
-import { subtract } from '../decimal.js'
-import { formatAmount, formatDate, formatDifference } from '../format.js'
-import { Marked } from './difference.js'
+import { isEqual, subtract } from '../decimal.js'
+import { currencyCode, formatAmount, formatDate, formatDifference } from '../format.js'
+import { Marked } from './marked.js'
 
 /** Both sides of a match under each other, column by column, with what differs marked. */
 export function Pair({ left, right }: { readonly left: readonly RecordView[]; readonly right: readonly RecordView[] }) {
@@ -9,50 +9,40 @@ export function Pair({ left, right }: { readonly left: readonly RecordView[]; re
   return (
     <div class="pair">
       {left.map((record) => (
-        <PairRow key={record.id} record={record} other={firstRight} />
+        <PairRow key={record.id} record={record} others={right} />
       ))}
       {right.map((record) => (
-        <PairRow key={record.id} record={record} other={firstLeft} />
+        <PairRow key={record.id} record={record} others={left} />
       ))}
       {firstLeft !== undefined && firstRight !== undefined && <PairDifference left={firstLeft} right={firstRight} />}
     </div>
   )
 }
 
-function PairRow({ record, other }: { readonly record: RecordView; readonly other: RecordView | undefined }) {
-  const isSameDate = other === undefined || record.valueDate === other.valueDate
-  const isSameAmount = other === undefined || (record.amount === other.amount && record.currency === other.currency)
-  const text = textOf(record)
+function PairRow({ record, others }: { readonly record: RecordView; readonly others: readonly RecordView[] }) {
+  const isSameDate = others.some(({ valueDate }) => valueDate === record.valueDate)
+  const isSameAmount = others.some(
+    ({ amount, currency }) => amount !== null && record.amount !== null && isEqual(amount, record.amount) && currency === record.currency,
+  )
+  const otherTexts = others.flatMap(textsOf)
+  const [title, ...details] = textsOf(record)
+  const date = record.valueDate === null ? null : formatDate(record.valueDate)
+  const amount = record.amount === null ? null : formatAmount(record.amount, record.currency)
   return (
     <div class="pair__row">
       <span class={`side side--${record.side}`}>{record.side}</span>
-      <span class="pair__date">
-        {record.valueDate === null ? (
-          <span class="absent">no date</span>
-        ) : isSameDate ? (
-          formatDate(record.valueDate)
-        ) : (
-          <mark>{formatDate(record.valueDate)}</mark>
-        )}
-      </span>
+      <span class="pair__date">{date === null ? <span class="absent">no date</span> : isSameDate ? date : <mark>{date}</mark>}</span>
       <span class="pair__text">
-        <span class="pair__reference">
-          <Marked text={record.reference ?? record.externalId} other={other === undefined ? null : (other.reference ?? other.externalId)} />
-        </span>
-        {text !== null && (
-          <span class="pair__party">
-            <Marked text={text} other={other === undefined ? null : textOf(other)} />
+        <span class="pair__title">{title === undefined ? `Row ${record.rowNo}` : <Marked text={title} others={otherTexts} />}</span>
+        {details.length > 0 && (
+          <span class="pair__details">
+            <Marked text={details.join(' · ')} others={otherTexts} />
           </span>
         )}
       </span>
       <span class="pair__amount">
-        {record.amount === null ? (
-          <span class="absent">no amount</span>
-        ) : isSameAmount ? (
-          formatAmount(record.amount, record.currency)
-        ) : (
-          <mark>{formatAmount(record.amount, record.currency)}</mark>
-        )}
+        {amount === null ? <span class="absent">no amount</span> : isSameAmount ? amount : <mark>{amount}</mark>}
+        {amount !== null && <span class="code"> {currencyCode(record.currency)}</span>}
       </span>
     </div>
   )
@@ -60,22 +50,25 @@ function PairRow({ record, other }: { readonly record: RecordView; readonly othe
 
 function PairDifference({ left, right }: { readonly left: RecordView; readonly right: RecordView }) {
   const days = left.valueDate === null || right.valueDate === null ? 0 : daysBetween(left.valueDate, right.valueDate)
-  const amount = left.amount === null || right.amount === null || left.amount === right.amount ? null : subtract(left.amount, right.amount)
-  if (days === 0 && amount === null) return null
+  const difference =
+    left.amount === null || right.amount === null || isEqual(left.amount, right.amount) ? null : subtract(left.amount, right.amount)
+  if (days === 0 && difference === null) return null
   return (
     <div class="pair__row pair__row--difference">
-      <span />
-      <span class="pair__date">
-        {days === 0 ? '' : `${days > 0 ? '+' : '−'}${Math.abs(days)} ${Math.abs(days) === 1 ? 'day' : 'days'}`}
+      <span class="pair__date">{days !== 0 && `${days > 0 ? '+' : '−'}${Math.abs(days)} ${Math.abs(days) === 1 ? 'day' : 'days'}`}</span>
+      <span class="pair__amount">
+        {difference !== null && formatDifference(difference, left.currency)}
+        {difference !== null && <span class="code"> {currencyCode(left.currency)}</span>}
       </span>
-      <span />
-      <span class="pair__amount">{amount === null ? '' : formatDifference(amount, left.currency)}</span>
     </div>
   )
 }
 
-function textOf(record: RecordView): string | null {
-  return record.counterparty === null ? record.memo : record.memo === null ? record.counterparty : `${record.counterparty} · ${record.memo}`
+/** What identifies the row first, then what is said about it. */
+function textsOf(record: RecordView): readonly string[] {
+  return [record.reference ?? record.externalId, record.counterparty, record.memo].filter(
+    (text) => text !== null && text !== '',
+  ) as string[]
 }
 
 function daysBetween(left: string, right: string): number {

@@ -1,22 +1,28 @@
-import { formatAmount, formatDate } from '../format.js'
+import { currencyCode, formatAmount, formatDate } from '../format.js'
 import type { ParsedRow, Preview } from '../mapping.js'
 
-const SHOWN = 8
+const SHOWN = 6
 
 /** The first rows as they would be stored, with what is wrong with them. */
-export function PreviewTable({ preview }: { readonly preview: Preview }) {
+export function PreviewTable({ preview, isReading }: { readonly preview: Preview; readonly isReading: boolean }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable with the keyboard
-    <section class="table-scroll" aria-label="First rows" tabIndex={0}>
+    <section class="table-scroll" aria-label="First rows" aria-busy={isReading} tabIndex={0}>
       <table class="table preview">
         <caption>First rows, as they will be stored</caption>
         <thead>
           <tr>
-            <th scope="col">#</th>
-            <th scope="col">Date</th>
-            <th scope="col">Id and reference</th>
-            <th scope="col">Counterparty and memo</th>
-            <th scope="col" class="num">
+            <th scope="col" class="preview__no">
+              #
+            </th>
+            <th scope="col" class="preview__date">
+              Date
+            </th>
+            <th scope="col" class="preview__id">
+              Id, reference
+            </th>
+            <th scope="col">Counterparty, memo</th>
+            <th scope="col" class="preview__amount num">
               Amount
             </th>
           </tr>
@@ -33,27 +39,41 @@ export function PreviewTable({ preview }: { readonly preview: Preview }) {
 
 function PreviewRow({ row }: { readonly row: ParsedRow }) {
   const { record } = row
+  const problems = row.problems.map((problem) => problem.message).join('; ')
   if (record === null) {
     return (
       <tr class="is-rejected">
         <td>{row.rowNo}</td>
-        <td colSpan={4}>Rejected: {row.problems.map((problem) => problem.message).join('; ')}</td>
+        <td colSpan={4} title={problems}>
+          Rejected: {problems}
+        </td>
       </tr>
     )
   }
+  const id = joined(record.externalId, record.reference)
+  const text = joined(record.counterparty, record.memo)
   return (
-    <tr>
-      <td class="muted">{row.rowNo}</td>
-      <td class="nowrap">{record.valueDate === null ? <span class="absent">none</span> : formatDate(record.valueDate)}</td>
-      <td>{[record.externalId, record.reference].filter((part) => part !== null).join(' · ')}</td>
-      <td>
-        {[record.counterparty, record.memo].filter((part) => part !== null).join(' · ')}
-        {row.outcome === 'warning' && <span class="warning small">{row.problems.map((problem) => problem.message).join('; ')}</span>}
-      </td>
-      <td class="num">
-        {record.amount === null ? <span class="absent">none</span> : formatAmount(record.amount, record.currency)}
-        {record.currency !== null && <span class="muted small"> {record.currency}</span>}
-      </td>
-    </tr>
+    <>
+      <tr class={row.outcome === 'warning' ? 'is-warning' : undefined}>
+        <td class="muted">{row.rowNo}</td>
+        <td>{record.valueDate === null ? <span class="absent">none</span> : formatDate(record.valueDate)}</td>
+        <td title={id}>{id}</td>
+        <td title={text}>{text}</td>
+        <td class="num">
+          {record.amount === null ? <span class="absent">none</span> : formatAmount(record.amount, record.currency)}
+          <span class="code"> {currencyCode(record.currency)}</span>
+        </td>
+      </tr>
+      {row.outcome === 'warning' && (
+        <tr class="preview__problem">
+          <td />
+          <td colSpan={4}>{problems}</td>
+        </tr>
+      )}
+    </>
   )
+}
+
+function joined(...parts: readonly (string | null)[]): string {
+  return parts.filter((part) => part !== null && part !== '').join(' · ')
 }

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import type { ApiError } from '../api.js'
+import { formatMessage } from '../format.js'
 
 /** Anything faster needs no placeholder: it would only flicker. */
 const SKELETON_AFTER_MS = 150
@@ -53,30 +54,35 @@ export function Failure({ error, onRetry }: { readonly error: ApiError; readonly
   const isForbidden = error.status === 403
   return (
     <section class="failure" role="alert">
-      <h2>{isForbidden ? 'No access' : 'This did not work'}</h2>
-      <p>{capitalise(error.message)}.</p>
+      <svg class="failure__mark" viewBox="0 0 24 24" aria-hidden="true">
+        <circle cx="12" cy="12" r="10" />
+        <path d="M12 7v6M12 16.5v.5" />
+      </svg>
+      <h2>{titleOf(error)}</h2>
+      <p>{formatMessage(error.message)}</p>
       {isForbidden && <p class="muted">Someone who manages the project can add you as a member.</p>}
+      {error.code === 'UNREACHABLE' && <p class="muted">It may be restarting, or your network is away.</p>}
       {error.requestId !== null && (
         <p class="muted small">
           Request <code>{error.requestId}</code>
         </p>
       )}
-      <div class="row">
-        {onRetry !== undefined && !isForbidden && (
-          <button type="button" class="button" onClick={onRetry}>
-            Try again
-          </button>
-        )}
-        {isForbidden && (
-          <a class="button" href="#/">
-            All projects
-          </a>
-        )}
-      </div>
+      {onRetry !== undefined && !isForbidden && (
+        <button type="button" class="button" onClick={onRetry}>
+          Try again
+        </button>
+      )}
+      {(isForbidden || error.status === 404) && (
+        <a class="button" href="#/">
+          All projects
+        </a>
+      )}
     </section>
   )
 }
 
-function capitalise(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1).replace(/\.$/, '')
+function titleOf(error: ApiError): string {
+  if (error.status === 403) return 'No access'
+  if (error.status === 404) return 'Not here any more'
+  return error.code === 'UNREACHABLE' ? 'Nobody answers' : 'This did not work'
 }

@@ -54,6 +54,7 @@ export function SuggestionCard({ entry, details, isSelected, mayDecide, userId, 
         <p class="confidence">
           <strong>{formatConfidence(match.confidence)}</strong>
           <span class="muted small">confidence</span>
+          <meter class="for" min={0} max={1} value={Number(match.confidence)} aria-hidden="true" />
         </p>
         {open && mayDecide && (
           <div class="suggestion__actions">

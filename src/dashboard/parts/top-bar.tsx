@@ -1,10 +1,14 @@
 import type { ComponentChildren } from 'preact'
+import { useState } from 'preact/hooks'
 import type { UserRef } from '../../protocol/views.js'
-import { signOut } from '../session.js'
+import { formatMessage } from '../format.js'
+import { asApiError, signOut } from '../session.js'
 import { LinkBadge } from './link-badge.js'
 
 /** Where we are, how fresh it is, who we are. */
 export function TopBar({ user, children }: { readonly user: UserRef; readonly children?: ComponentChildren }) {
+  const [problem, setProblem] = useState<string | null>(null)
+  const leave = () => signOut().catch((failure: unknown) => setProblem(formatMessage(asApiError(failure).message)))
   return (
     <header class="top">
       <a class="top__brand" href="#/" aria-label="Tallyroom, all projects">
@@ -13,25 +17,29 @@ export function TopBar({ user, children }: { readonly user: UserRef; readonly ch
       </a>
       <div class="top__place">{children}</div>
       <LinkBadge />
-      <details class="menu">
-        <summary aria-label={`Signed in as ${user.name}`}>
-          <Avatar user={user} />
-        </summary>
-        <div class="menu__panel">
-          <p>
-            Signed in as <strong>{user.name}</strong>
+      <button type="button" class="top__user" popovertarget="menu" aria-label={`Signed in as ${user.name}`}>
+        <Avatar user={user} />
+      </button>
+      {/* A popover: Escape, a click elsewhere and the order of the focus are the browser's business. */}
+      <div class="menu" id="menu" popover="auto">
+        <p>
+          Signed in as <strong>{user.name}</strong>
+        </p>
+        <button type="button" class="button" onClick={() => void leave()}>
+          Sign out
+        </button>
+        {problem !== null && (
+          <p class="notice notice--bad" role="alert">
+            {problem}
           </p>
-          <button type="button" class="button button--quiet" onClick={() => void signOut()}>
-            Sign out
-          </button>
-        </div>
-      </details>
+        )}
+      </div>
     </header>
   )
 }
 
 /** The first letters of a name, on a colour that belongs to the person. */
-export function Avatar({ user }: { readonly user: UserRef }) {
+function Avatar({ user }: { readonly user: UserRef }) {
   const initials = user.name
     .split(/\s+/)
     .slice(0, 2)

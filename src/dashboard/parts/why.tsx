@@ -32,7 +32,7 @@ export function Why({ explanation }: { readonly explanation: MatchExplanation })
       )}
       {levels.length > 0 && (
         <table class="table why__table">
-          <caption>What speaks for it, in bits</caption>
+          <caption>What speaks for it and against it, in bits</caption>
           <tbody>
             {levels.map((level) => (
               <tr key={level.field}>
