@@ -1,0 +1,290 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
+import { type LinkState, LiveClient, type RoomHandlers, type Socket } from '../../src/client/index.js'
+import type { ProjectId } from '../../src/ids.js'
+import { eventItem, LiveFixture, type LiveFixtureOptions, latestItem } from '../sessions/live-fixture.js'
+
+/** A client of the SDK against the real server, with everything that it hears. */
+class Reader {
+  readonly client: LiveClient
+  readonly sockets: WebSocket[] = []
+  readonly links: LinkState[] = []
+  readonly heard: string[] = []
+  readonly seqs: number[] = []
+  readonly errors: unknown[] = []
+  readonly #waiting = new Set<() => void>()
+
+  constructor(fixture: LiveFixture, token: () => string) {
+    this.client = new LiveClient({
+      url: fixture.url,
+      openSocket: (url, subprotocol) => {
+        const socket = new WebSocket(url, subprotocol)
+        this.sockets.push(socket)
+        // Its handlers take events of its own kind, of which the client reads what browsers have too.
+        return socket as unknown as Socket
+      },
+      token,
+      // Reconnects at once.
+      random: () => 0,
+      onLink: (state) => {
+        this.links.push(state)
+        this.#wake()
+      },
+      onError: (error) => this.errors.push(error),
+    })
+  }
+
+  get isLive(): boolean {
+    return this.links.at(-1)?.kind === 'live'
+  }
+
+  handlers(more: Partial<RoomHandlers> = {}): RoomHandlers {
+    const note = (text: string) => {
+      this.heard.push(text)
+      this.#wake()
+    }
+    return {
+      onJoined: ({ role, snapshot }) => note(`joined as ${role}${snapshot === null ? '' : ' with a snapshot'}`),
+      onEvent: ({ seq }) => {
+        this.seqs.push(seq)
+        note(`event ${seq}`)
+      },
+      onLatest: ({ key, version }) => note(`latest ${key} ${version}`),
+      onLeft: (reason) => note(`left: ${reason}`),
+      ...more,
+    }
+  }
+
+  async until(isMet: () => boolean): Promise<void> {
+    while (!isMet()) await new Promise<void>((resolve) => this.#waiting.add(resolve))
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting) wake()
+    this.#waiting.clear()
+  }
+}
+
+describe('the client against the real server', () => {
+  let fixture: LiveFixture
+  let project: ProjectId
+  const readers: Reader[] = []
+  const open = async (options: LiveFixtureOptions = {}) => {
+    await fixture?.close()
+    fixture = await LiveFixture.open(options)
+    project = fixture.project({ ana: 'analyst', ben: 'viewer' })
+  }
+  const reader = async (user: string) => {
+    const token = await fixture.token(user)
+    const made = new Reader(fixture, () => token)
+    readers.push(made)
+    return made
+  }
+
+  beforeEach(() => open())
+  afterEach(async () => {
+    for (const made of readers.splice(0)) made.client.close()
+    await fixture.close()
+  })
+
+  test('[C5] joins with its hello and hears what is published', async () => {
+    const ana = await reader('ana')
+    ana.client.join(project, ana.handlers())
+    ana.client.open()
+    await ana.until(() => ana.heard.length === 1)
+    await fixture.publish(project, eventItem(), latestItem('job/1', 3, {}), eventItem())
+    await ana.until(() => ana.heard.length === 4)
+    expect(ana.heard).toEqual(['joined as analyst with a snapshot', 'event 1', 'event 2', 'latest job/1 3'])
+    expect(ana.links.map(({ kind }) => kind)).toEqual(['connecting', 'live'])
+  })
+
+  test('joins and leaves while it is connected, and leaves at the server too', async () => {
+    const ana = await reader('ana')
+    ana.client.open()
+    await ana.until(() => ana.isLive)
+    const leave = ana.client.join(project, ana.handlers())
+    await ana.until(() => ana.heard.length === 1)
+    leave()
+    const again = ana.client.join(project, ana.handlers())
+    await ana.until(() => ana.heard.length === 2)
+    await fixture.publish(project, eventItem())
+    await ana.until(() => ana.heard.includes('event 1'))
+    again()
+    expect(ana.heard.filter((text) => text.startsWith('left'))).toEqual([])
+  })
+
+  test('what was left while the hello was on its way is left at the server too', async () => {
+    const ana = await reader('ana')
+    const received: string[] = []
+    const leave = ana.client.join(project, ana.handlers())
+    ana.client.open()
+    ana.sockets[0]!.on('message', (data) => received.push(JSON.parse(data.toString()).type))
+    // After the client's own handler, which has sent hello.
+    ana.sockets[0]!.once('open', () => leave())
+    await ana.until(() => ana.isLive)
+    const other = fixture.project({ ana: 'viewer' })
+    ana.client.join(other, ana.handlers())
+    await ana.until(() => ana.heard.length === 1)
+    await fixture.publish(project, eventItem())
+    await fixture.publish(other, eventItem())
+    await ana.until(() => ana.heard.includes('event 1'))
+    expect(ana.heard).toEqual(['joined as viewer with a snapshot', 'event 1'])
+    expect(received.filter((type) => type === 'deliver')).toHaveLength(1)
+  })
+
+  test('[D2] a socket that breaks again and again loses and repeats nothing', async () => {
+    const ana = await reader('ana')
+    ana.client.join(project, ana.handlers())
+    ana.client.open()
+    await ana.until(() => ana.heard.length === 1)
+    let published = 0
+    for (let round = 0; round < 10; round++) {
+      for (let count = 0; count < 5; count++) {
+        published++
+        await fixture.publish(project, eventItem())
+      }
+      await ana.until(() => ana.seqs.at(-1) === published)
+      const joins = ana.heard.filter((text) => text.startsWith('joined')).length
+      ana.sockets.at(-1)!.terminate()
+      await ana.until(() => ana.heard.filter((text) => text.startsWith('joined')).length > joins)
+    }
+    expect(ana.seqs).toEqual(Array.from({ length: published }, (_, index) => index + 1))
+    expect(ana.sockets).toHaveLength(11)
+  })
+
+  test('[D2] events that were published while it was away are in the snapshot, and those after it follow', async () => {
+    const ana = await reader('ana')
+    ana.client.join(project, ana.handlers())
+    ana.client.open()
+    await ana.until(() => ana.heard.length === 1)
+    ana.sockets[0]!.terminate()
+    for (let count = 0; count < 3; count++) await fixture.publish(project, eventItem())
+    await ana.until(() => ana.heard.length === 2)
+    await fixture.publish(project, eventItem())
+    await ana.until(() => ana.heard.includes('event 4'))
+    expect(ana.seqs.filter((seq, index) => ana.seqs.indexOf(seq) !== index)).toEqual([])
+  })
+
+  test('[D3] a handler that throws has handled its event, and the next one is called all the same', async () => {
+    const ana = await reader('ana')
+    const { onEvent } = ana.handlers()
+    const failing = ana.handlers({
+      onEvent: (event) => {
+        onEvent(event)
+        if (event.seq === 1) throw new Error('cannot draw')
+        if (event.seq === 2) return Promise.reject(new Error('cannot wait'))
+        return null
+      },
+    })
+    ana.client.join(project, failing)
+    ana.client.open()
+    await ana.until(() => ana.heard.length === 1)
+    await fixture.publish(project, eventItem(), eventItem(), eventItem())
+    await ana.until(() => ana.heard.includes('event 3'))
+    expect(ana.seqs).toEqual([1, 2, 3])
+    expect(ana.errors).toMatchObject([{ message: 'cannot draw' }, { message: 'cannot wait' }])
+  })
+
+  test('[D3] a promise of a handler is awaited before the next call', async () => {
+    const ana = await reader('ana')
+    const { onEvent, onLatest } = ana.handlers()
+    let goOn = () => {}
+    ana.client.join(
+      project,
+      ana.handlers({
+        onEvent: async (event) => {
+          if (event.seq === 1) {
+            await new Promise<void>((resolve) => {
+              goOn = resolve
+            })
+          }
+          onEvent(event)
+        },
+        onLatest,
+      }),
+    )
+    ana.client.open()
+    await ana.until(() => ana.heard.length === 1)
+    const ben = await fixture.signIn('ben')
+    await ben.joined(project)
+    await fixture.publish(project, eventItem(), eventItem(), latestItem('job/1', 1, {}))
+    await ben.next('deliver')
+    await ben.sync()
+    expect(ana.heard).toEqual(['joined as analyst with a snapshot'])
+    goOn()
+    await ana.until(() => ana.heard.length === 4)
+    expect(ana.heard.slice(1)).toEqual(['event 1', 'event 2', 'latest job/1 1'])
+  })
+
+  test('[D3] an event that comes again in a new history is not handled twice', async () => {
+    const ana = await reader('ana')
+    ana.client.join(project, ana.handlers())
+    ana.client.open()
+    await ana.until(() => ana.heard.length === 1)
+    const item = { ...eventItem(), id: 'fact-1' }
+    await fixture.publish(project, item)
+    await ana.until(() => ana.seqs.length === 1)
+    // The same facts go out again in the new epoch under their old ids (B4).
+    const receive = (message: object) => ana.sockets[0]!.onmessage?.({ data: JSON.stringify(message) } as never)
+    const again = { seq: 1, id: 'fact-1', at: '2026-01-01T00:00:00.000Z', type: 'demo.event', actor: null, data: {} }
+    receive({ type: 'rejoin', project, reason: 'epoch' })
+    await ana.until(() => ana.heard.filter((text) => text.startsWith('joined')).length === 2)
+    const { epoch, seq } = (await fixture.bus.head(project)) as { epoch: string; seq: number }
+    receive({
+      type: 'deliver',
+      project,
+      epoch,
+      events: [
+        { ...again, seq: seq + 1 },
+        { ...again, seq: seq + 2, id: 'fact-2' },
+      ],
+      latest: [],
+    })
+    expect(ana.seqs).toEqual([1, 3])
+  })
+
+  test('[C9] is told when it loses a project, and when a join is refused for good', async () => {
+    const ana = await reader('ana')
+    ana.client.join(project, ana.handlers())
+    ana.client.join('00000000-0000-7000-8000-000000000000', ana.handlers())
+    ana.client.open()
+    await ana.until(() => ana.heard.length === 2)
+    expect(ana.heard.sort()).toEqual(['joined as analyst with a snapshot', 'left: refused'])
+    await fixture.setRole(project, 'ana', null)
+    await ana.until(() => ana.heard.includes('left: revoked'))
+  })
+
+  test('does not come back when it must not, and says why', async () => {
+    const bad = new Reader(fixture, () => 'no token')
+    readers.push(bad)
+    bad.client.open()
+    await bad.until(() => bad.links.at(-1)?.kind === 'closed')
+    expect(bad.links.at(-1)).toEqual({ kind: 'closed', code: 4500 })
+    expect(bad.sockets).toHaveLength(1)
+  })
+
+  test('[C7] answers the heartbeat of the server and stays', async () => {
+    await open({ heartbeat: { intervalMs: 50, timeoutMs: 60_000 }, sweepMs: 10 })
+    const ana = await reader('ana')
+    ana.client.open()
+    await ana.until(() => ana.isLive)
+    let pings = 0
+    await new Promise<void>((resolve) => {
+      ana.sockets[0]!.on('message', (data) => {
+        if (JSON.parse(data.toString()).type === 'ping' && ++pings === 4) resolve()
+      })
+    })
+    expect(ana.sockets).toHaveLength(1)
+  })
+
+  test('[D10] connects again when the server goes away', async () => {
+    const ana = await reader('ana')
+    ana.client.join(project, ana.handlers())
+    ana.client.open()
+    await ana.until(() => ana.heard.length === 1)
+    await fixture.live.stop()
+    await ana.until(() => ana.sockets.length > 2)
+    expect(ana.links.some(({ kind }) => kind === 'waiting')).toBe(true)
+    expect(ana.links.every(({ kind }) => kind !== 'closed')).toBe(true)
+  })
+})

@@ -1,0 +1,380 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type {
+  Refusal,
+  SocketListener,
+  Transport,
+  TransportHandler,
+  TransportSocket,
+  UpgradeRequest,
+} from '../../src/transport/transport.js'
+import { BINARY, CLOSE, PING, PONG, RawClient, TEXT } from './raw-client.js'
+
+/** What the contract asks a transport to be made with. */
+export interface ContractOptions {
+  readonly server: Server
+  readonly path: string
+  readonly subprotocols: readonly string[]
+  readonly maxMessageBytes: number
+  readonly maxUnsentBytes: number
+  readonly slowCloseCode: number
+}
+
+const PATH = '/live'
+const MAX_MESSAGE_BYTES = 64 * 1024
+const MAX_UNSENT_BYTES = 64 * 1024
+const SLOW = 4001
+
+/** The server's end of a socket, with what it heard. */
+class Heard implements SocketListener {
+  readonly socket: TransportSocket
+  readonly request: UpgradeRequest
+  readonly messages: { readonly text: string; readonly kind: string }[] = []
+  readonly closedWith: number[] = []
+  readonly #waiting = new Set<() => void>()
+
+  constructor(socket: TransportSocket, request: UpgradeRequest) {
+    this.socket = socket
+    this.request = request
+  }
+
+  onMessage(text: string, kind: 'text' | 'binary'): void {
+    this.messages.push({ text, kind })
+    this.#wake()
+  }
+
+  onClose(code: number): void {
+    this.closedWith.push(code)
+    this.#wake()
+  }
+
+  async until(isMet: () => boolean): Promise<void> {
+    while (!isMet()) await new Promise<void>((resolve) => this.#waiting.add(resolve))
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting) wake()
+    this.#waiting.clear()
+  }
+}
+
+/** What the sessions rely on, whatever library is below. */
+export function transportContract(name: string, create: (options: ContractOptions) => Transport): void {
+  describe(name, () => {
+    let server: Server
+    let transport: Transport
+    let refusal: Refusal | null = null
+    const opened: Heard[] = []
+    const clients: RawClient[] = []
+
+    const handler: TransportHandler = {
+      admit: () => refusal,
+      onOpen(socket, request) {
+        const heard = new Heard(socket, request)
+        opened.push(heard)
+        return heard
+      },
+    }
+    const port = () => (server.address() as AddressInfo).port
+    const dial = async (headers: Record<string, string> = {}, path = PATH) => {
+      const client = await RawClient.open(port(), path, headers)
+      clients.push(client)
+      return client
+    }
+    /** Both ends of a new socket. */
+    const open = async () => {
+      const client = await dial()
+      return { client, heard: opened.at(-1)! }
+    }
+    const frame = (...texts: string[]) => transport.prepare(texts)
+    const push = (topic: string, text: string) => new Promise<void>((resolve) => transport.push(topic, frame(text), resolve))
+
+    beforeEach(async () => {
+      refusal = null
+      opened.length = 0
+      clients.length = 0
+      server = createServer((_, response) => response.writeHead(426).end())
+      transport = create({
+        server,
+        path: PATH,
+        subprotocols: ['demo.v2', 'demo.v1'],
+        maxMessageBytes: MAX_MESSAGE_BYTES,
+        maxUnsentBytes: MAX_UNSENT_BYTES,
+        slowCloseCode: SLOW,
+      })
+      transport.start(handler)
+      server.listen(0, '127.0.0.1')
+      await once(server, 'listening')
+    })
+    afterEach(async () => {
+      for (const client of clients) client.socket.destroy()
+      await transport.stop()
+      // Ends only when no socket is left.
+      await new Promise((resolve) => server.close(resolve))
+    })
+
+    describe('the handshake', () => {
+      test('[C1] is that of RFC 6455, and shows the headers that say who comes', async () => {
+        const client = await dial({ Origin: 'http://a', Authorization: 'Bearer x', Cookie: 'c=1' })
+        expect(client.status).toBe(101)
+        expect(client.header('Sec-WebSocket-Accept')).toBe(client.expectedAccept)
+        expect(client.header('Sec-WebSocket-Protocol')).toBeUndefined()
+        expect(opened[0]?.request).toEqual({ origin: 'http://a', authorization: 'Bearer x', cookie: 'c=1' })
+      })
+
+      test.each([
+        ['demo.v1', 'demo.v1'],
+        ['demo.v1, demo.v2', 'demo.v2'],
+        ['chat, demo.v1', 'demo.v1'],
+      ])('[C1] offered %s it takes %s', async (offered, taken) => {
+        const client = await dial({ 'Sec-WebSocket-Protocol': offered })
+        expect([client.status, client.header('Sec-WebSocket-Protocol')]).toEqual([101, taken])
+      })
+
+      test('[C1] only unknown subprotocols are refused with 400', async () => {
+        const client = await dial({ 'Sec-WebSocket-Protocol': 'chat, demo.v3' })
+        expect([client.status, client.header('Content-Type')]).toEqual([400, 'application/problem+json'])
+        expect(client.response).toContain('demo.v2, demo.v1')
+        expect(opened).toEqual([])
+      })
+
+      test('[C1] compression is not spoken', async () => {
+        const client = await dial({ 'Sec-WebSocket-Extensions': 'permessage-deflate' })
+        expect([client.status, client.header('Sec-WebSocket-Extensions')]).toEqual([101, undefined])
+      })
+
+      test('another path is refused with 404, an upgrade that is none with 400', async () => {
+        expect((await dial({}, '/elsewhere')).status).toBe(404)
+        expect((await dial({ 'Sec-WebSocket-Key': 'short' })).status).toBe(400)
+        expect((await dial({ Upgrade: 'h2c' })).status).toBe(400)
+      })
+
+      test('[C3] who is not admitted is told why over HTTP, and cannot keep the connection', async () => {
+        refusal = { status: 403, code: 'ORIGIN_FORBIDDEN', message: 'not from there' }
+        const client = await dial()
+        await client.until(() => client.isEnded)
+        expect(client.status).toBe(403)
+        expect(JSON.parse(client.response.split('\r\n\r\n')[1]!)).toEqual({
+          type: 'urn:tallyroom:error:ORIGIN_FORBIDDEN',
+          title: 'Forbidden',
+          status: 403,
+          detail: 'not from there',
+          code: 'ORIGIN_FORBIDDEN',
+          requestId: client.header('X-Request-Id'),
+        })
+        expect(opened).toEqual([])
+      })
+
+      test('a connection that is reset in the middle of it hurts nobody', async () => {
+        for (let count = 0; count < 20; count++) {
+          const socket = connect(port(), '127.0.0.1')
+          await once(socket, 'connect')
+          socket.write(`GET ${PATH} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`)
+          socket.resetAndDestroy()
+        }
+        await open()
+      })
+    })
+
+    describe('what is heard', () => {
+      test('[C6] a message and the kind of its frame', async () => {
+        const { client, heard } = await open()
+        client.send(TEXT, 'grüße')
+        client.send(BINARY, Buffer.from('bytes'))
+        await heard.until(() => heard.messages.length === 2)
+        expect(heard.messages).toEqual([
+          { text: 'grüße', kind: 'text' },
+          { text: 'bytes', kind: 'binary' },
+        ])
+      })
+
+      test('[C6] fragments of one message together, also with a ping between them', async () => {
+        const { client, heard } = await open()
+        client.send(TEXT, 'a', { isLast: false })
+        client.send(PING, 'p')
+        client.send(0, 'b', { isLast: false })
+        client.send(0, 'c')
+        await heard.until(() => heard.messages.length === 1)
+        expect(heard.messages[0]?.text).toBe('abc')
+        expect(await client.next()).toEqual({ opcode: PONG, payload: Buffer.from('p') })
+      })
+
+      test('[C6] a message of the largest size, alone and in fragments', async () => {
+        const { client, heard } = await open()
+        const half = 'x'.repeat(MAX_MESSAGE_BYTES / 2)
+        client.send(TEXT, half + half)
+        client.send(TEXT, half, { isLast: false })
+        client.send(0, half)
+        await heard.until(() => heard.messages.length === 2)
+        expect(heard.messages.map(({ text }) => text.length)).toEqual([MAX_MESSAGE_BYTES, MAX_MESSAGE_BYTES])
+      })
+
+      test.each<[string, (client: RawClient) => void]>([
+        ['a larger message', (client) => client.send(TEXT, 'x'.repeat(MAX_MESSAGE_BYTES + 1))],
+        [
+          'fragments that are larger together',
+          (client) => {
+            client.send(TEXT, 'x'.repeat(MAX_MESSAGE_BYTES), { isLast: false })
+            client.send(0, 'x')
+          },
+        ],
+        [
+          'fragments without end',
+          (client) => {
+            client.send(TEXT, '', { isLast: false })
+            for (let count = 0; count < 1_000; count++) client.send(0, '', { isLast: false })
+          },
+        ],
+        ['a frame without a mask', (client) => client.send(TEXT, 'x', { isMasked: false })],
+        ['reserved bits', (client) => client.send(TEXT, 'x', { first: 0xc1 })],
+        ['an unknown opcode', (client) => client.send(3, 'x')],
+        ['a continuation of nothing', (client) => client.send(0, 'x')],
+        ['a fragmented ping', (client) => client.send(PING, 'x', { isLast: false })],
+        ['text that is not UTF-8', (client) => client.send(TEXT, Buffer.from([0xc3, 0x28]))],
+        ['a close frame of one byte', (client) => client.send(CLOSE, 'x')],
+      ])('[C6] %s ends the connection at once', async (_, breach) => {
+        const { client, heard } = await open()
+        breach(client)
+        client.send(TEXT, 'after')
+        const code = await client.closeCode()
+        expect([null, 1002, 1007, 1008, 1009]).toContain(code)
+        await heard.until(() => heard.closedWith.length === 1)
+        expect(heard.messages).toEqual([])
+        expect(heard.socket.isOpen).toBe(false)
+      })
+    })
+
+    describe('what is sent', () => {
+      test.each([0, 1, 125, 126, 127, 65_535, 65_536, 200_000])('a message of %i bytes arrives as it is', async (bytes) => {
+        const { client, heard } = await open()
+        const text = 'é'.repeat(bytes >> 1) + (bytes & 1 ? 'x' : '')
+        heard.socket.send(frame(text))
+        const received = await client.next()
+        expect([received?.opcode, received?.payload.equals(Buffer.from(text))]).toEqual([TEXT, true])
+      })
+
+      test('messages that were prepared together arrive in order', async () => {
+        const { client, heard } = await open()
+        heard.socket.send(frame('one', 'two', 'three'))
+        for (const text of ['one', 'two', 'three']) expect((await client.next())?.payload.toString()).toBe(text)
+      })
+
+      test('a push reaches the sockets of its topic and nobody else', async () => {
+        const [one, two, other] = [await open(), await open(), await open()]
+        for (const { heard } of [one, two]) heard.socket.subscribe('a')
+        other.heard.socket.subscribe('b')
+        await push('a', 'for a')
+        two.heard.socket.unsubscribe('a')
+        await push('a', 'for one')
+        await push('nobody', 'for none')
+        for (const { heard } of [one, two, other]) heard.socket.send(frame('end'))
+        const received = async (client: RawClient) => {
+          const texts: string[] = []
+          while (texts.at(-1) !== 'end') texts.push((await client.next())!.payload.toString())
+          return texts
+        }
+        expect(await Promise.all([one, two, other].map(({ client }) => received(client)))).toEqual([
+          ['for a', 'for one', 'end'],
+          ['for a', 'end'],
+          ['end'],
+        ])
+      })
+
+      test('notes when something was sent last', async () => {
+        const { heard } = await open()
+        const before = performance.now()
+        heard.socket.subscribe('a')
+        await push('a', 'x')
+        expect(heard.socket.lastSentAt).toBeGreaterThanOrEqual(before)
+      })
+    })
+
+    describe('the end', () => {
+      test('[§7] code and reason reach the client; nothing is heard or sent afterwards', async () => {
+        const { client, heard } = await open()
+        heard.socket.subscribe('a')
+        heard.socket.close(4005, 'expired')
+        expect([heard.closedWith, heard.socket.isOpen]).toEqual([[4005], false])
+        client.send(TEXT, 'late')
+        heard.socket.send(frame('late'))
+        await push('a', 'late')
+        const received = await client.next()
+        expect(received).toEqual({ opcode: CLOSE, payload: Buffer.concat([Buffer.from([4005 >> 8, 4005 & 255]), Buffer.from('expired')]) })
+        client.send(CLOSE, received!.payload)
+        await client.until(() => client.isEnded)
+        expect([client.frames, heard.messages, heard.closedWith]).toEqual([[], [], [4005]])
+      })
+
+      test.each([
+        ['with a code', (client: RawClient) => client.send(CLOSE, Buffer.from([4321 >> 8, 4321 & 255])), 4321],
+        ['without one', (client: RawClient) => client.send(CLOSE, ''), 1005],
+        ['by hanging up', (client: RawClient) => client.socket.destroy(), 1006],
+      ])('the client ends it %s', async (_, end, code) => {
+        const { client, heard } = await open()
+        heard.socket.subscribe('a')
+        end(client)
+        await heard.until(() => heard.closedWith.length > 0)
+        await push('a', 'late')
+        expect([heard.closedWith, heard.socket.isOpen]).toEqual([[code], false])
+      })
+
+      test('a stop lets closing sockets end and cuts the others', async () => {
+        const [polite, deaf] = [await open(), await open()]
+        polite.heard.socket.close(4000, '')
+        deaf.heard.socket.close(4000, '')
+        polite.client.send(CLOSE, (await polite.client.next())!.payload)
+        await transport.stop()
+        await Promise.all([polite, deaf].map(({ client }) => client.until(() => client.isEnded)))
+      })
+    })
+
+    describe('a slow socket', () => {
+      /** Sends until something waits in our memory: the kernel's buffers take some megabytes. */
+      const fill = ({ socket }: Heard, bytes: number) => {
+        while (socket.unsentBytes < bytes && socket.isOpen) socket.send(frame('x'.repeat(10_000)))
+      }
+
+      test('[D6] that leaves more than the limit unread is closed when something further is due', async () => {
+        const { client, heard } = await open()
+        client.socket.pause()
+        fill(heard, MAX_UNSENT_BYTES + 1)
+        expect(heard.socket.isOpen).toBe(true)
+        const before = heard.socket.unsentBytes
+        heard.socket.send(frame('one more'))
+        expect([heard.socket.isOpen, heard.closedWith]).toEqual([false, [SLOW]])
+        expect(heard.socket.unsentBytes).toBeLessThan(before + 200)
+        client.socket.resume()
+        expect(await client.closeCode()).toBe(SLOW)
+      })
+
+      test('[D6] is closed out of a push too, and leaves its topics', async () => {
+        const [slow, quick] = [await open(), await open()]
+        for (const { heard } of [slow, quick]) heard.socket.subscribe('a')
+        slow.client.socket.pause()
+        fill(slow.heard, MAX_UNSENT_BYTES + 1)
+        await push('a', 'news')
+        expect(slow.heard.closedWith).toEqual([SLOW])
+        expect((await quick.client.next())?.payload.toString()).toBe('news')
+      })
+
+      test('[D6] is nobody who was only sent a large message at once', async () => {
+        const { client, heard } = await open()
+        heard.socket.send(frame('x'.repeat(16 * MAX_UNSENT_BYTES)))
+        expect((await client.next())?.payload.length).toBe(16 * MAX_UNSENT_BYTES)
+        heard.socket.send(frame('more'))
+        expect((await client.next())?.payload.toString()).toBe('more')
+      })
+
+      test('[D6] cannot fill our memory with the answers to its pings', async () => {
+        const { client, heard } = await open()
+        client.socket.pause()
+        fill(heard, MAX_UNSENT_BYTES + 1)
+        client.send(PING, 'x')
+        await heard.until(() => heard.closedWith.length > 0)
+        expect(heard.closedWith).toEqual([SLOW])
+      })
+    })
+  })
+}
