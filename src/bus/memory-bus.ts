@@ -178,11 +178,13 @@ function makeRoom(news: ProjectNews, items: readonly BusItem[], now: number): vo
   }
   if (fresh.size === 0 || news.latest.size + fresh.size <= MAX_LIVE_KEYS) return
   let live = 0
+  const forgotten: string[] = []
   for (const value of news.latest.values()) {
     if (value.body !== TOMBSTONE_BODY) live++
-    else if (value.storedAt < now - TOMBSTONE_MS) news.latest.delete(value.key)
+    else if (value.storedAt < now - TOMBSTONE_MS) forgotten.push(value.key)
   }
   for (const index of fresh.values()) {
     if (++live > MAX_LIVE_KEYS) throw invalidItem(index, `a project has at most ${MAX_LIVE_KEYS} live keys`)
   }
+  for (const key of forgotten) news.latest.delete(key)
 }

@@ -7,7 +7,7 @@
 --       5 tallyroom:{<project>}:ids:<bucket-1>
 --       6 tallyroom:{<project>}:live         the channel
 -- ARGV  1 "1"  version of this interface
---       2 now, unix ms of the caller (it chose the bucket by it)
+--       2 now, unix ms of the caller: it chose the bucket by it. What is published is stamped with the time of Redis
 --       3 "publish" | "spublish"
 --       4 count, 0 to 1000; 0 only makes an epoch where there is none
 --       then five per item: kind, type, id or key, version, body
@@ -16,7 +16,7 @@
 --         kind "o<number>"  event from the outbox: taken if number = o + 1, or if this epoch has taken none yet
 --         body  JSON object on one line; never parsed here, cjson would turn [] into {} and lose digits
 -- Reply [epoch, n, per item: "seq" | "d:<seq>" duplicate | "v:<version>" | "r:<version>" refused, the stored one | "o:<number>" out of turn, the last one taken]
--- Errors (nothing is written): ERR_VERSION, ERR_INVALID <index from 0> <why>, ERR_RATE_LIMITED <why>
+-- Errors (nothing is written): ERR_VERSION <why>, ERR_INVALID <index from 0> <why>, ERR_RATE_LIMITED <why>
 --
 -- Message on the channel, lines ended by \n:
 --   <epoch> <n> <firstSeq> <at (ms)> <count>
@@ -27,7 +27,10 @@ local STREAM_MAX_EVENTS = 10000
 local STREAM_MAX_AGE_MS = 3600000
 
 local META_MAX_AGE_MS = 2592000000
+local BUCKET_MS = 600000
 local IDS_MAX_AGE_MS = 1200000
+-- how far the clocks of publishers may be apart
+local MAX_SKEW_MS = 60000
 local TOMBSTONE_MS = 600000
 local MAX_ITEMS = 1000
 local MAX_BATCH_BYTES = 2097152
@@ -48,13 +51,16 @@ local function isType(text)
   return not string.find(text, '%.[^a-z]') and not string.find(text, '%.$')
 end
 
+-- A positive integer that a double holds exactly.
 local function isCount(text)
-  return string.find(text, '^[1-9]%d*$') and #text <= 16
+  return string.find(text, '^[1-9]%d*$') and #text <= 16 and tonumber(text) <= 9007199254740991
 end
 
 -- check everything first: nothing is written for a bad batch ------------------------------------------------------------
 
 if ARGV[1] ~= '1' then return redis.error_reply('ERR_VERSION this script speaks version 1') end
+if #KEYS ~= 6 or #ARGV < 4 then return invalid(0, 'there must be six keys and at least four arguments') end
+if not isCount(ARGV[2]) then return invalid(0, 'now must be unix milliseconds') end
 local command = ARGV[3]
 if command ~= 'publish' and command ~= 'spublish' then return invalid(0, 'command must be publish or spublish') end
 local count = tonumber(ARGV[4])
@@ -67,8 +73,8 @@ local newIds = 0
 for index = 0, count - 1 do
   local at = 5 + 5 * index
   local kind, type, name, version, body = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
-  local number = string.match(kind, '^o([1-9]%d*)$')
-  if kind ~= 'e' and kind ~= 'l' and not number then return invalid(index, 'kind must be e, l or o<number>') end
+  local number = string.match(kind, '^o(%d+)$')
+  if kind ~= 'e' and kind ~= 'l' and not (number and isCount(number)) then return invalid(index, 'kind must be e, l or o<number>') end
   if not isType(type) then return invalid(index, 'type must be names joined by dots') end
   if name == '' or #name > MAX_NAME_BYTES or string.find(name, '[%z\1-\31\127]') then
     return invalid(index, 'id or key must be 1 to ' .. MAX_NAME_BYTES .. ' bytes without control characters')
@@ -80,7 +86,7 @@ for index = 0, count - 1 do
   end
   local limit = MAX_BODY_BYTES[number and 'o' or kind]
   if #body > limit then return invalid(index, 'body must be at most ' .. limit .. ' bytes') end
-  if string.sub(body, 1, 2) ~= '{"' or string.sub(body, -1) ~= '}' or string.find(body, '[%z\1-\31\127]') then
+  if string.sub(body, 1, 2) ~= '{"' or string.sub(body, -1) ~= '}' or string.find(body, '[%z\1-\31]') then
     return invalid(index, 'body must be a JSON object on one line')
   end
   total = total + #body
@@ -89,7 +95,12 @@ for index = 0, count - 1 do
   items[index + 1] = { kind = number and 'o' or kind, number = number, type = type, name = name, version = version, body = body }
 end
 
-if newIds > 0 and redis.call('HLEN', KEYS[4]) + newIds > MAX_BUCKET_IDS then
+local meta = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'id', 'n', 'o')
+local epoch = meta[1]
+-- Without meta another history begins, whatever an earlier one has left in the other keys.
+local isNew = not epoch
+
+if not isNew and newIds > 0 and redis.call('HLEN', KEYS[4]) + newIds > MAX_BUCKET_IDS then
   return redis.error_reply('ERR_RATE_LIMITED at most ' .. MAX_BUCKET_IDS .. ' ids in ten minutes')
 end
 
@@ -97,12 +108,12 @@ local time = redis.call('TIME')
 local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
 local stamp = string.format('%.0f', nowMs)
 
--- Live keys are counted only when the hash is full: tombstones that have stood long enough make room first.
+-- Live keys are counted only when the hash is full: tombstones that have stood long enough make room then.
 local newKeys = {}
 local newKeyCount = 0
-for index, item in ipairs(items) do
+for _, item in ipairs(items) do
   if item.kind == 'l' and item.body ~= TOMBSTONE and not newKeys[item.name] then
-    local stored = redis.call('HGET', KEYS[3], item.name)
+    local stored = not isNew and redis.call('HGET', KEYS[3], item.name)
     if not stored or string.sub(stored, -#TOMBSTONE - 1) == '\n' .. TOMBSTONE then
       newKeys[item.name] = true
       newKeyCount = newKeyCount + 1
@@ -110,7 +121,8 @@ for index, item in ipairs(items) do
     end
   end
 end
-if newKeyCount > 0 and redis.call('HLEN', KEYS[3]) + newKeyCount > MAX_LIVE_KEYS then
+local forgotten = {}
+if not isNew and newKeyCount > 0 and redis.call('HLEN', KEYS[3]) + newKeyCount > MAX_LIVE_KEYS then
   local values = redis.call('HGETALL', KEYS[3])
   local live = 0
   for i = 1, #values, 2 do
@@ -118,7 +130,7 @@ if newKeyCount > 0 and redis.call('HLEN', KEYS[3]) + newKeyCount > MAX_LIVE_KEYS
     if body ~= TOMBSTONE then
       live = live + 1
     elseif tonumber(at) < nowMs - TOMBSTONE_MS then
-      redis.call('HDEL', KEYS[3], values[i])
+      forgotten[#forgotten + 1] = values[i]
     end
   end
   for index, item in ipairs(items) do
@@ -131,13 +143,11 @@ end
 
 -- write -----------------------------------------------------------------------------------------------------------------
 
-local meta = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'id', 'n', 'o')
-local epoch = meta[1]
-if not epoch then
-  -- Another history begins, so nothing of an earlier one may stay beside it.
+if isNew then
   redis.call('DEL', KEYS[2], KEYS[3], KEYS[4], KEYS[5])
   epoch = string.sub(redis.sha1hex(KEYS[1] .. time[1] .. '.' .. time[2]), 1, 16)
 end
+for _, name in ipairs(forgotten) do redis.call('HDEL', KEYS[3], name) end
 local seq = tonumber(meta[2] or '0')
 local id = meta[3] or ''
 local n = tonumber(meta[4] or '0')
@@ -148,6 +158,16 @@ local parts = {}
 local sent = 0
 local firstSeq = seq + 1
 local outboxTaken = true
+-- Just after a bucket began, a publisher whose clock is behind still asks the one before: ids stand in both.
+local isEarly = tonumber(ARGV[2]) % BUCKET_MS < MAX_SKEW_MS
+
+local function remember(item, text)
+  redis.call('HSET', KEYS[4], item.name, text)
+  redis.call('PEXPIRE', KEYS[4], IDS_MAX_AGE_MS)
+  if not isEarly then return end
+  redis.call('HSET', KEYS[5], item.name, text)
+  redis.call('PEXPIRE', KEYS[5], IDS_MAX_AGE_MS)
+end
 
 local function append(item)
   seq = seq + 1
@@ -167,7 +187,7 @@ for index, item in ipairs(items) do
       reply[index] = 'd:' .. known
     else
       reply[index] = append(item)
-      if item.version == '' then redis.call('HSET', KEYS[4], item.name, reply[index]) end
+      if item.version == '' then remember(item, reply[index]) end
     end
   elseif item.kind == 'o' then
     outboxTaken = not o or item.number == string.format('%.0f', tonumber(o) + 1)
@@ -202,7 +222,6 @@ redis.call('PEXPIRE', KEYS[1], META_MAX_AGE_MS)
 if sent > 0 then
   redis.call('PEXPIRE', KEYS[2], STREAM_MAX_AGE_MS)
   redis.call('PEXPIRE', KEYS[3], META_MAX_AGE_MS)
-  redis.call('PEXPIRE', KEYS[4], IDS_MAX_AGE_MS)
   local head = epoch .. ' ' .. nText .. ' ' .. string.format('%.0f', firstSeq) .. ' ' .. stamp .. ' ' .. sent
   redis.call(command, KEYS[6], head .. '\n' .. table.concat(parts, '\n') .. '\n')
 end

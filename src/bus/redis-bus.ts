@@ -16,7 +16,7 @@ import {
   ID_BUCKET_MS,
 } from './bus.js'
 import { parseBusMessage, timestampOf } from './bus-message.js'
-import { invalidItem } from './items.js'
+import { assertItems, invalidItem } from './items.js'
 import { type ProjectReading, RedisSubscription } from './redis-subscription.js'
 
 export interface RedisBusOptions {
@@ -36,6 +36,8 @@ const DEFAULTS = { prefix: 'tallyroom', streamMaxEvents: 10_000, streamMaxAgeMs:
 
 /** A command without an answer has an unknown outcome after this long (B6). */
 const COMMAND_TIMEOUT_MS = 2_000
+/** A connection on which a command waits and nothing comes for this long is dead, whatever TCP believes. */
+const SOCKET_TIMEOUT_MS = 3_000
 const CONNECT_TIMEOUT_MS = 5_000
 /** Reconnecting waits between a quarter of and all of `min(max, min × 2^k)`: never a busy loop, never all at once. */
 const RECONNECT = { minDelayMs: 100, maxDelayMs: 2_000 }
@@ -57,6 +59,7 @@ export class RedisBus implements Bus {
   readonly #subscriptions = new Map<string, Set<RedisSubscription>>()
   readonly #heardAt = new Map<string, number>()
   #sweep: NodeJS.Timeout | null = null
+  #isChecking = false
 
   constructor(options: RedisBusOptions) {
     const { url, prefix, streamMaxEvents, streamMaxAgeMs } = { ...DEFAULTS, ...options }
@@ -74,6 +77,7 @@ export class RedisBus implements Bus {
       autoResubscribe: false,
       maxRetriesPerRequest: 0,
       commandTimeout: COMMAND_TIMEOUT_MS,
+      socketTimeout: SOCKET_TIMEOUT_MS,
       connectTimeout: CONNECT_TIMEOUT_MS,
       retryStrategy: (attempt) => reconnectDelayMs(attempt, Math.random()),
     } satisfies RedisOptions
@@ -97,7 +101,13 @@ export class RedisBus implements Bus {
       await this.stop()
       throw new AppError('BUS_UNAVAILABLE', { message: `cannot reach Redis at ${this.#address}`, cause: error })
     }
-    this.#sweep = setInterval(() => void this.#checkSilent(), SWEEP_MS)
+    this.#sweep = setInterval(() => {
+      if (this.#isChecking) return
+      this.#isChecking = true
+      void this.#checkSilent().finally(() => {
+        this.#isChecking = false
+      })
+    }, SWEEP_MS)
   }
 
   async stop(): Promise<void> {
@@ -109,7 +119,8 @@ export class RedisBus implements Bus {
   }
 
   async publish(project: ProjectId, items: readonly BusItem[]): Promise<BusReply> {
-    if (items.length === 0) throw invalidItem(0, 'nothing to publish')
+    // The script checks too, for publishers in other languages, but stops at the first bad item.
+    assertItems(items)
     const ids: string[] = []
     const strings = items.flatMap((item) => {
       ids.push(item.kind === 'latest' ? item.key : (item.id ?? newId()))
@@ -178,7 +189,11 @@ export class RedisBus implements Bus {
       .hmget(this.#key(project, 'meta'), 'epoch', 'seq', 'id', 'n')
       .hgetall(this.#key(project, 'latest'))
     if (afterSeq !== null) transaction.xrange(this.#key(project, 'stream'), `(${afterSeq}-0`, '+')
-    const [meta, latest, stream] = (await available(() => transaction.exec())) ?? []
+    const [meta, latest, stream] = await available(async () => {
+      const replies = (await transaction.exec()) ?? []
+      for (const [error] of replies) if (error) throw error
+      return replies
+    })
     // Replies of a transaction are untyped; their shapes are those of HMGET, HGETALL and XRANGE.
     const [epoch, seq, id, n] = (meta?.[1] ?? []) as (string | null)[]
     if (!epoch) {
@@ -223,35 +238,47 @@ export class RedisBus implements Bus {
     try {
       await this.#subscriber.subscribe(...channels)
     } catch {
-      // The connection broke again, and will be ready again.
+      // Open without its channels it would be deaf: the next one tries again.
+      this.#subscriber.disconnect(true)
       return
     }
     for (const channel of channels) for (const subscription of this.#subscriptions.get(channel) ?? []) void subscription.heal()
   }
 
-  /** Projects that have been silent, in one pipeline: a message that was the last before silence may have been lost. */
+  /**
+   * Once per sweep: stale subscriptions try again, and projects that have been silent are compared with their meta in one
+   * pipeline, for the message that was the last before silence may have been lost.
+   */
   async #checkSilent(): Promise<void> {
     const now = performance.now()
-    const silent = [...this.#heardAt].filter(([, at]) => now - at >= SILENCE_MS - Math.random() * SWEEP_MS).map(([channel]) => channel)
-    const suspects: { subscription: RedisSubscription; before: BusHead | null }[] = []
+    const suspects: { channel: string; subscription: RedisSubscription; before: BusHead | null }[] = []
     const pipeline = this.#commands.pipeline()
-    for (const channel of silent) {
+    for (const [channel, heardAt] of this.#heardAt) {
+      const isSilent = now - heardAt >= SILENCE_MS - Math.random() * SWEEP_MS
       for (const subscription of this.#subscriptions.get(channel) ?? []) {
-        suspects.push({ subscription, before: subscription.head })
-        pipeline.hmget(this.#key(subscription.project, 'meta'), 'epoch', 'n')
+        if (subscription.isStale) void subscription.heal()
+        else if (isSilent) {
+          suspects.push({ channel, subscription, before: subscription.head })
+          pipeline.hmget(this.#key(subscription.project, 'meta'), 'epoch', 'n')
+        }
       }
     }
     if (suspects.length === 0) return
     const replies = await pipeline.exec().catch(() => null)
     if (!replies || replies.some(([error]) => error)) return
-    for (const channel of silent) if (this.#heardAt.has(channel)) this.#heardAt.set(channel, now)
-    for (const [index, { subscription, before }] of suspects.entries()) {
+    let wasDeaf = false
+    for (const [index, { channel, subscription, before }] of suspects.entries()) {
+      if (this.#heardAt.has(channel)) this.#heardAt.set(channel, now)
       // The reply of HMGET, untyped in a pipeline.
       const [epoch, n] = (replies[index]?.[1] ?? []) as (string | null)[]
       const isSame = before !== null && epoch === before.epoch && Number(n) === before.n
       // What arrived since the question makes the answer an old one.
-      if (subscription.isStale || (!isSame && subscription.head === before)) void subscription.heal()
+      if (isSame || subscription.head !== before) continue
+      wasDeaf = true
+      void subscription.heal()
     }
+    // A subscription asks for nothing, so only a question shows that its connection is dead (SOCKET_TIMEOUT_MS).
+    if (wasDeaf) await this.#subscriber.ping().catch(() => undefined)
   }
 }
 

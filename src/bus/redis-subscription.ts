@@ -66,8 +66,8 @@ export class RedisSubscription {
     if (message.epoch === epoch && message.n <= n) return
     const first = message.events[0]
     if (message.epoch !== epoch || message.n !== n + 1 || (first && first.seq !== seq + 1)) {
+      // The message itself is in what is read, for it was written before it was sent; or it is a straggler of another history.
       void this.heal()
-      this.#buffered.push(message)
       return
     }
     this.#pass(message)
@@ -75,12 +75,12 @@ export class RedisSubscription {
 
   /** Reads what may have been missed and goes on from there. Never rejects: a failed reading leaves it stale. */
   async heal(): Promise<void> {
-    if (this.#state === 'closed' || !this.#head) return
     if (this.#state === 'reading') {
       // The reading under way may have been answered before what this call is about.
       this.#readAgain = true
       return
     }
+    if (this.#state === 'closed' || !this.#head) return
     this.#state = 'reading'
     try {
       const reading = await this.#read(this.#head.seq)
@@ -108,13 +108,15 @@ export class RedisSubscription {
   #merge({ head, events, latest }: ProjectReading): void {
     const known = this.#head
     if (!known) return
-    const isOther = head.epoch !== known.epoch || head.seq < known.seq || (head.seq === known.seq && head.id !== known.id)
+    const isBehind = head.n < known.n || head.seq < known.seq
+    const isOther = head.epoch !== known.epoch || isBehind || (head.seq === known.seq && head.id !== known.id)
     if (isOther || events.length !== head.seq - known.seq) {
       this.#adopt(head, latest)
       this.#listener.onLost(isOther ? 'epoch' : 'gap', { head, latest: liveOf(latest) })
       return
     }
-    const newer = latest.filter((value) => value.version > (this.#versions.get(value.key)?.version ?? 0))
+    // Also a lower version: a key whose tombstone was forgotten begins again.
+    const newer = latest.filter((value) => value.version !== this.#versions.get(value.key)?.version)
     // A tombstone that has been forgotten meanwhile: nobody else will say that the value is gone.
     const present = new Set(latest.map((value) => value.key))
     for (const [key, { version, type, isLive }] of this.#versions) {
