@@ -45,24 +45,28 @@ function controlTotalsOf(groups: readonly GroupRow[]): ControlTotal[] {
   return [...totals.values()]
 }
 
-/** One pass over the project's records; the sums over all states are windows over the same groups, so they cannot disagree with them. */
+/**
+ * One pass over the project's records; the sums over all states are windows over the same groups, so they cannot disagree with them.
+ * Records and what matches say about them are stacked and grouped, not joined: right after an import the planner knows nothing about the
+ * tables and took a nested loop, 20,000 rows a side > 60 s; this way 0.15 s, whatever it knows.
+ */
 function readGroups(db: Db | Tx, project: ProjectId): Promise<GroupRow[]> {
   return db.$queryRaw<GroupRow[]>`
-    with state as (
-      select left_id as id, bool_or(status = 'confirmed') as matched from matches
-      where project_id = ${project}::uuid and status in ('confirmed', 'proposed') group by left_id
-      union all
-      select right_id, bool_or(status = 'confirmed') from matches
-      where project_id = ${project}::uuid and status in ('confirmed', 'proposed') group by right_id
-    ), grouped as (
-      select r.side, coalesce(r.currency, 'XXX') as currency,
-        case when state.matched then 'matched' when state.id is not null then 'suggested' else 'open' end as state,
-        count(*)::int as count, count(r.amount)::int as amount_count, coalesce(sum(r.amount), 0) as amount
-      from records r
-      join sources s on s.id = r.source_id and s.state = 'ready'
-      left join state on state.id = r.id
+    with parts as (
+      select r.id, r.side, coalesce(r.currency, 'XXX') as currency, r.amount, null::bool as matched
+      from records r join sources s on s.id = r.source_id and s.state = 'ready'
       where r.project_id = ${project}::uuid
-      group by 1, 2, 3
+      union all
+      select member.id, null, null, null, m.status = 'confirmed'
+      from matches m cross join lateral (values (m.left_id), (m.right_id)) as member (id)
+      where m.project_id = ${project}::uuid and m.status in ('confirmed', 'proposed')
+    ), members as (
+      select max(side) as side, max(currency) as currency, max(amount) as amount, bool_or(matched) as matched
+      from parts group by id having max(side) is not null
+    ), grouped as (
+      select side, currency, case when matched then 'matched' when matched is not null then 'suggested' else 'open' end as state,
+        count(*)::int as count, count(amount)::int as amount_count, coalesce(sum(amount), 0) as amount
+      from members group by 1, 2, 3
     )
     select side, currency, state, count, trim_scale(amount)::text as amount,
       (sum(amount_count) over same)::int as "amountCount",
