@@ -4,13 +4,13 @@ import { findMissingMatches } from '../db/matches.js'
 import { AppError } from '../errors.js'
 import type { MatchId } from '../ids.js'
 import type { HttpApp, HttpContext } from './context.js'
-import { id, text } from './validation.js'
+import { id, text, version } from './validation.js'
 import { enter } from './who.js'
 
 const PARAMS = z.object({ project: z.string() })
 const BODY = z.object({
   items: z
-    .array(z.object({ match: id<MatchId>(), version: z.int(), decision: z.enum(DECISIONS), note: text(2000).nullish() }))
+    .array(z.object({ match: id<MatchId>(), version, decision: z.enum(DECISIONS), note: text(2000).nullish() }))
     .min(1)
     .max(1000),
 })
@@ -39,9 +39,9 @@ export function decisionRoutes(app: HttpApp, context: HttpContext): void {
     }
     const decided: DecidedItem[] = []
     try {
-      for (const { match, version, decision, note } of items) {
-        const outcome = await decide(db, { project, match, version, decision, note: note || null, actor: user, requestId: request.id })
-        decided.push({ match, ...outcome })
+      for (const { note, ...item } of items) {
+        const outcome = await decide(db, { ...item, project, note: note || null, actor: user, requestId: request.id })
+        decided.push({ match: item.match, ...outcome })
       }
     } finally {
       // Also when a later item failed: what was committed is news.

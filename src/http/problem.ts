@@ -8,6 +8,8 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   const known = toAppError(error)
   const { status: tableStatus, level } = ERRORS[known.code]
   const status = tableStatus ?? 400
+  // RFC 9110 §15.5.2: a 401 says what would do.
+  if (status === 401) reply.header('www-authenticate', 'Bearer')
   request.log[level]({ code: known.code, err: level === 'info' ? undefined : error }, known.message)
   return reply
     .code(status)

@@ -5,16 +5,18 @@ import { ensureUser } from '../db/users.js'
 import { AppError } from '../errors.js'
 import type { HttpApp, HttpContext } from './context.js'
 import { pageOf, readIdCursor } from './cursor.js'
-import { name, page, text } from './validation.js'
+import { name, page, text, version } from './validation.js'
 import { enter } from './who.js'
 
 const PARAMS = z.object({ project: z.string() })
 const NAME = name(200)
-/** Free-form, but stored as jsonb, which has no NUL; 64 KiB as JSON. */
+/** A NUL or half of a character as JSON writes them; a backslash that is text is doubled. */
+const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/
+/** Free-form, but stored as jsonb. */
 const SETTINGS = z
   .record(z.string(), z.json())
-  .refine((value) => !JSON.stringify(value).includes('\\u0000'), 'must not have NUL characters')
-  .refine((value) => JSON.stringify(value).length <= 65_536, 'must be at most 64 KiB as JSON')
+  .refine((value) => !UNSTORABLE.test(JSON.stringify(value)), 'must not have NUL characters or halves of characters')
+  .refine((value) => Buffer.byteLength(JSON.stringify(value)) <= 65_536, 'must be at most 64 KiB as JSON')
 const CREATE = z.object({
   name: NAME,
   currency: z
@@ -24,7 +26,7 @@ const CREATE = z.object({
   settings: SETTINGS.default({}),
 })
 const UPDATE = z
-  .object({ version: z.int(), name: NAME.optional(), settings: SETTINGS.optional() })
+  .object({ version, name: NAME.optional(), settings: SETTINGS.optional() })
   .refine((change) => change.name !== undefined || change.settings !== undefined, 'must change name or settings')
 
 /** How many projects `/v1/me` names; who has more pages through `/v1/projects`. */

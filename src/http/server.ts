@@ -43,6 +43,8 @@ export interface HttpServer {
 const MAX_UPLOAD_BYTES = 2 * 1024 ** 3
 /** JSON bodies; uploads have their own limit. */
 const MAX_JSON_BYTES = 1_048_576
+/** A user id: 128 characters, of which UTF-8 makes up to four bytes and a URL three characters of each byte. */
+const MAX_PARAM_CHARS = 128 * 4 * 3
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/
 
 /** All routes over one context. Nothing listens yet. */
@@ -54,6 +56,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     // One line per answer, written by the hook below, instead of Fastify's two.
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit: MAX_JSON_BYTES,
+    routerOptions: { maxParamLength: MAX_PARAM_CHARS },
     requestIdHeader: false,
     genReqId: ({ headers }) => {
       const given = headers['x-request-id']
@@ -73,8 +76,10 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     reply.header('x-request-id', request.id)
   })
   app.addHook('onResponse', async (request, reply) => {
-    const { method, url } = request
-    request.log.info({ method, url, status: reply.statusCode, elapsedMs: Math.round(reply.elapsedTime) }, 'answered')
+    // Without its query: file names and what people look for are no business of a log.
+    const { method } = request
+    const path = request.url.split('?', 1)[0]
+    request.log.info({ method, path, status: reply.statusCode, elapsedMs: Math.round(reply.elapsedTime) }, 'answered')
   })
   await app.register(helmet, securityHeaders(context.publicUrl().startsWith('https:')))
   await app.register(cookie)
@@ -122,6 +127,7 @@ function liveWithoutUpgrade(app: HttpApp): void {
     return reply
       .code(426)
       .header('upgrade', 'websocket')
+      .header('connection', 'upgrade')
       .type('application/problem+json')
       .send(problemOf(error, 426, request.id))
   })

@@ -23,9 +23,12 @@ export function problemsOf(error: z.ZodError): FieldProblem[] {
   return error.issues.map(({ path, message }) => ({ path: path.join('.'), message: message[0]!.toLowerCase() + message.slice(1) }))
 }
 
-/** What no text of ours holds: Postgres takes no NUL, and nobody means to type the others. Line breaks and tabs are text. */
+/**
+ * What no text of ours holds: Postgres takes no NUL and no half of a character (\p{Cs}), and nobody means to type the others. Line breaks
+ * and tabs are text.
+ */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for.
-const CONTROL_CHARACTERS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/
+const CONTROL_CHARACTERS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\p{Cs}]/u
 
 /** Text of at most `maxLength` characters, trimmed, without control characters. */
 export function text(maxLength: number) {
@@ -40,6 +43,9 @@ export function text(maxLength: number) {
 export function name(maxLength: number) {
   return text(maxLength).pipe(z.string().min(1, 'must not be empty'))
 }
+
+/** The version that a change was made on: an `integer` of Postgres. */
+export const version = z.int().min(1).max(2_147_483_647)
 
 /** A flag of a query. */
 export const flag = z

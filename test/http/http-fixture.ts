@@ -1,9 +1,10 @@
 import { expect } from 'vitest'
 import type { Db } from '../../src/db/client.js'
 import { putMember } from '../../src/db/members.js'
+import { createProject } from '../../src/db/projects.js'
 import { ensureUser } from '../../src/db/users.js'
 import { createHttpServer, type HttpServerOptions } from '../../src/http/server.js'
-import type { ProjectId, UserId } from '../../src/ids.js'
+import { newId, type ProjectId, type UserId } from '../../src/ids.js'
 import { createLog } from '../../src/log.js'
 import type { Role } from '../../src/protocol/views.js'
 import { TokenAuthority } from '../../src/sessions/auth.js'
@@ -14,6 +15,12 @@ export interface Problem {
   readonly requestId: string
   readonly detail: string
   readonly errors?: readonly { readonly path: string; readonly message: string }[]
+}
+
+/** The body of a list. */
+export interface Page<Item> {
+  readonly items: readonly Item[]
+  readonly nextCursor: string | null
 }
 
 export interface Answer<Body> {
@@ -81,6 +88,25 @@ export class HttpFixture {
     // A test's own plain name.
     await putMember(this.db, project, { user: user as UserId, name: nameOf(user), role }, admin)
     return this.token(user)
+  }
+
+  /** Signs the user in by a link's code; answers the `Cookie` header of the dashboard from then on. */
+  async signIn(user: string): Promise<string> {
+    const answer = await this.call('POST', '/v1/sessions', { body: { code: await this.code(user) } })
+    expect(answer.status).toBe(201)
+    return answer.headers.get('set-cookie')!.split(';')[0]!
+  }
+
+  /** A fresh code of a sign-in link. */
+  code(user: string, expiresAt: number = Date.now() + 60_000): Promise<string> {
+    return this.tokens.issueSignInCode({ id: newId(), user: { id: user, name: nameOf(user) }, expiresAt })
+  }
+
+  /** Makes a project with this admin. */
+  async project(admin: string, name = 'Project'): Promise<ProjectId> {
+    const { id } = await createProject(this.db, { name, currency: 'EUR', settings: {} }, { id: admin, name: nameOf(admin) })
+    // The id of a row that was just stored.
+    return id as ProjectId
   }
 
   /** Sends a request; `Body` is what the test expects to get, and asserts. */
