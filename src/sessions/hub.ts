@@ -13,8 +13,8 @@ export interface HubOptions {
   readonly snapshot: (project: ProjectId) => Promise<Snapshot | null>
   /** News says that somebody's role in the project has changed. */
   readonly onMemberChanged: (project: ProjectId, user: string) => void
-  /** How long a project stays subscribed after its last session left. Default 5 000. */
-  readonly graceMs?: number
+  /** How long a project stays subscribed after its last session left. */
+  readonly graceMs: number
 }
 
 /** `refused`: no role, or no such project; `closed`: the member's socket ended meanwhile. */
@@ -29,9 +29,6 @@ interface Entry {
   isOpen: boolean
   grace: NodeJS.Timeout | null
 }
-
-/** Somebody who reloads a page finds the project still subscribed. */
-const GRACE_MS = 5_000
 
 /** Project → sessions. A project is subscribed with the bus once, exactly while a session here has it joined, plus a grace (J7). */
 export class Hub {
@@ -138,7 +135,7 @@ export class Hub {
     entry.grace = setTimeout(() => {
       this.#entries.delete(entry.room.project)
       void closeEntry(entry)
-    }, this.#options.graceMs ?? GRACE_MS)
+    }, this.#options.graceMs)
   }
 
   /** What this process missed cannot be made good: its sessions join again. */

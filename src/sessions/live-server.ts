@@ -39,6 +39,8 @@ export interface LiveServerOptions {
   readonly frameRate?: FrameRate
   /** All sessions are looked after this often: hello timeout, heartbeats, expired tokens. Default 1 000. */
   readonly sweepMs?: number
+  /** How long a project stays subscribed after its last session left. Default 5 000. */
+  readonly graceMs?: number
 }
 
 const DEFAULTS = {
@@ -47,6 +49,8 @@ const DEFAULTS = {
   // A page that opens all its projects at once is nobody who floods.
   frameRate: { perSecond: 50, burst: MAX_SESSION_PROJECTS },
   sweepMs: 1_000,
+  // Somebody who reloads a page finds the project still subscribed.
+  graceMs: 5_000,
 } satisfies Partial<LiveServerOptions>
 
 /** The live side of a process: who is connected, and what becomes of them. */
@@ -68,8 +72,8 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
     this.#options = { ...DEFAULTS, ...options }
     this.transport = options.transport
     this.log = options.log
-    const { bus, transport, snapshot, membership } = options
-    this.#hub = new Hub({ bus, transport, snapshot, onMemberChanged: (project, user) => this.#judgeAgain(project, user) })
+    const { bus, transport, snapshot, membership, graceMs } = this.#options
+    this.#hub = new Hub({ bus, transport, snapshot, onMemberChanged: (project, user) => this.#judgeAgain(project, user), graceMs })
     this.#joins = new Joins({ hub: this.#hub, membership })
   }
 

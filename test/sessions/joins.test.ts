@@ -202,6 +202,29 @@ describe('joining', () => {
     expect(ana.received).toEqual([])
   })
 
+  test('[J7] a socket that ends has left all its projects', async () => {
+    let closed = 0
+    let onClosed = () => {}
+    class ClosingBus extends MemoryBus {
+      override async subscribe(project: ProjectId, listener: BusListener) {
+        const subscription = await super.subscribe(project, listener)
+        const close = async () => {
+          await subscription.close()
+          if (++closed === 3) onClosed()
+        }
+        return { ...subscription, close }
+      }
+    }
+    await open({ bus: new ClosingBus(), graceMs: 10 })
+    const ana = await fixture.signIn('ana')
+    for (let count = 0; count < 3; count++) await ana.joined(fixture.project({ ana: 'analyst' }))
+    const allClosed = new Promise<void>((resolve) => {
+      onClosed = resolve
+    })
+    ana.socket.terminate()
+    await allClosed
+  })
+
   test('[J8] a hundred sessions that join at once cost one snapshot', async () => {
     const snapshots = new Gate<Snapshot>()
     await open({ snapshot: () => snapshots.ask() })

@@ -68,8 +68,8 @@ export class RawClient {
     return new RegExp(`^${name}: (.*)$`, 'im').exec(this.response)?.[1]?.trim()
   }
 
-  /** One frame. `first` is its whole first byte, for bits that nobody may set. */
-  send(opcode: number, payload: string | Buffer, { isLast = true, isMasked = true, first = (isLast ? 0x80 : 0) | opcode } = {}): void {
+  /** One frame. `reserved`: bits of its first byte that nobody may set. */
+  send(opcode: number, payload: string | Buffer, { isLast = true, isMasked = true, reserved = 0 } = {}): void {
     const data = Buffer.from(payload)
     const length =
       data.length < 126
@@ -82,7 +82,7 @@ export class RawClient {
       length[0]! |= 0x80
       for (let at = 0; at < data.length; at++) data[at]! ^= mask[at & 3]!
     }
-    this.socket.write(Buffer.concat([Buffer.from([first]), length, ...(isMasked ? [mask] : []), data]))
+    this.socket.write(Buffer.concat([Buffer.from([(isLast ? 0x80 : 0) | reserved | opcode]), length, ...(isMasked ? [mask] : []), data]))
   }
 
   /** The next frame, or null when the connection ends before it. */

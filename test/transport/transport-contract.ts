@@ -228,7 +228,7 @@ export function transportContract(name: string, create: (options: ContractOption
           },
         ],
         ['a frame without a mask', (client) => client.send(TEXT, 'x', { isMasked: false })],
-        ['reserved bits', (client) => client.send(TEXT, 'x', { first: 0xc1 })],
+        ['reserved bits', (client) => client.send(TEXT, 'x', { reserved: 0x40 })],
         ['an unknown opcode', (client) => client.send(3, 'x')],
         ['a continuation of nothing', (client) => client.send(0, 'x')],
         ['a fragmented ping', (client) => client.send(PING, 'x', { isLast: false })],
