@@ -7,6 +7,12 @@ const BPS = 10_000
 /** Products with {@link BPS} up to here are exact in a double. */
 const SAFE_FACTOR = Math.floor(Number.MAX_SAFE_INTEGER / BPS)
 
+/** By rank: the first and the last rank that pass, both inclusive. */
+export interface Bands {
+  readonly from: Int32Array
+  readonly to: Int32Array
+}
+
 /**
  * Amounts of both sides as ranks: equal rank is equal currency and equal amount, and the amounts of a currency lie in order in one range.
  * So all exact arithmetic, of whatever size, is done once per distinct amount; per pair there are only small integers to compare.
@@ -72,17 +78,18 @@ export class AmountRanks {
   }
 
   /**
-   * Per rank of a left amount the range of ranks, both inclusive, in which the right amount passes the gate.
-   * Passing is monotone away from the left amount on either side of it, because a tolerance grows slower than the distance (bps < 10,000).
+   * Per rank of an amount of side `of` the range of ranks in which amounts of the other side pass the gate. Passing is monotone away from
+   * the amount, because a tolerance grows slower than the distance (bps < 10,000).
    */
-  bands(gate: AmountGate): { readonly from: Int32Array; readonly to: Int32Array } {
+  bands(gate: AmountGate, of: 'left' | 'right'): Bands {
     const from = new Int32Array(this.size)
     const to = new Int32Array(this.size)
     const less = this.#tester(gate.less)
     const more = this.#tester(gate.more)
     for (let rank = 0; rank < this.size; rank++) {
-      from[rank] = firstPassing(this.#starts[rank]!, rank, (other) => less(rank, other))
-      to[rank] = lastPassing(rank, this.#ends[rank]! - 1, (other) => more(rank, other))
+      const [start, last] = [this.#starts[rank]!, this.#ends[rank]! - 1]
+      from[rank] = firstPassing(start, rank, (other) => (of === 'left' ? less(rank, other) : more(other, rank)))
+      to[rank] = lastPassing(rank, last, (other) => (of === 'left' ? more(rank, other) : less(other, rank)))
     }
     return { from, to }
   }

@@ -1,8 +1,10 @@
-import { assert } from '../errors.js'
+import { assert, unreachable } from '../errors.js'
 import { BreaksStage } from './breaks-stage.js'
+import { DecideStage } from './decide-stage.js'
 import { MatchStage } from './match-stage.js'
 import type { RecordTable } from './record-table.js'
 import type { RuleSetDefinition } from './rules.js'
+import { ScoreStage } from './score-stage.js'
 import { joinSides, Residual, type Sides } from './sides.js'
 import type { ChunkResult, Stage, StageInput } from './stage.js'
 
@@ -25,12 +27,25 @@ export class Engine {
     const { kind, chunks } = stage
     const residual = new Residual(this.#sides, input)
     const pass = stage.pass === null ? undefined : this.#rules.passes[stage.pass]
+    const common = { sides: this.#sides, residual, chunks }
     if (kind === 'breaks') {
-      this.#stage = new BreaksStage({ sides: this.#sides, residual, chunks })
+      this.#stage = new BreaksStage(common)
       return
     }
     assert(pass !== undefined, `a ${kind} stage belongs to a pass`)
-    this.#stage = new MatchStage({ pass, sides: this.#sides, residual, chunks })
+    switch (kind) {
+      case 'match':
+        this.#stage = new MatchStage({ ...common, pass })
+        break
+      case 'score':
+        this.#stage = new ScoreStage({ ...common, pass })
+        break
+      case 'decide':
+        this.#stage = new DecideStage({ ...common, pass, outputs: input.outputs })
+        break
+      default:
+        unreachable(kind)
+    }
   }
 
   /** Works one chunk of the stage begun last. Chunks are independent of each other. */

@@ -1,5 +1,6 @@
 import { subtract } from '../money.js'
 import type { MatchExplanation } from '../protocol/views.js'
+import type { Bands } from './amount-ranks.js'
 import { formatDay } from './civil-day.js'
 import type { AmountGate, DateGate, Pass, Tolerance } from './rules.js'
 import type { Sides } from './sides.js'
@@ -8,25 +9,18 @@ import type { Sides } from './sides.js'
 export class Gates {
   readonly #sides: Sides
   readonly #amount: AmountGate | undefined
-  readonly #bands: { readonly from: Int32Array; readonly to: Int32Array } | undefined
+  readonly #bands: Bands | undefined
   readonly date: DateGate | undefined
 
   constructor(pass: Pass, sides: Sides) {
     this.#sides = sides
     this.#amount = pass.gates.find((gate) => gate.field === 'amount')
     this.date = pass.gates.find((gate) => gate.field === 'date')
-    this.#bands = this.#amount && sides.ranks.bands(this.#amount)
+    this.#bands = this.#amount && sides.ranks.bands(this.#amount, 'left')
   }
 
   passes(left: number, right: number): boolean {
     return this.#passesAmount(left, right) && this.passesDate(left, right)
-  }
-
-  /** Ranks of right amounts that pass, both inclusive; null without an amount. */
-  band(left: number): readonly [from: number, to: number] | null {
-    const rank = this.#sides.ranks.left[left]!
-    if (rank < 0 || this.#bands === undefined) return null
-    return [this.#bands.from[rank]!, this.#bands.to[rank]!]
   }
 
   passesDate(left: number, right: number): boolean {

@@ -54,9 +54,9 @@ const PASS = z
     gates: z.array(GATE).max(2).default([]),
     /** Graded comparisons, weighted by what the files themselves show; absent: the rule decides. */
     score: z
-      .array(z.strictObject({ field: z.enum(['amount', 'date', 'text']) }))
+      .array(z.strictObject({ field: z.enum(['amount', 'date', 'words', 'numbers']) }))
       .min(1)
-      .max(3)
+      .max(4)
       .optional(),
     policy: z.enum(['auto', 'suggest']),
     /** Probability that `auto` needs; for scored passes. */
@@ -119,7 +119,7 @@ export function ruleSetHash(rules: RuleSetDefinition): string {
     .digest('hex')
 }
 
-/** Works on two files that nobody has described. */
+/** Works on two files that nobody has described: keys that prove a pair first, then everything at once by what the files themselves show. */
 export const DEFAULT_RULES: RuleSetDefinition = parseRules({
   name: 'default',
   passes: [
@@ -128,6 +128,28 @@ export const DEFAULT_RULES: RuleSetDefinition = parseRules({
       block: [{ field: 'reference' }, { field: 'amount' }],
       policy: 'auto',
       ambiguous: 'leave',
+      minAgreement: '0.5',
+    },
+    {
+      name: 'exact id',
+      block: [{ field: 'externalId' }, { field: 'amount' }],
+      policy: 'auto',
+      ambiguous: 'leave',
+      minAgreement: '0.5',
+    },
+    {
+      name: 'amount, date and text',
+      gates: [
+        // Bank fees and exchange rates take up to about 13 % off or put it on.
+        { field: 'amount', less: { bps: 1_500 }, more: { bps: 1_500 } },
+        // A month either way: which side comes first, and by how much, is learned from the files.
+        { field: 'date', from: -31, to: 31, missing: 'pass' },
+      ],
+      score: [{ field: 'amount' }, { field: 'date' }, { field: 'words' }, { field: 'numbers' }],
+      policy: 'auto',
+      minConfidence: '0.99',
+      margin: '4',
+      minSuggestion: '0.4',
     },
   ],
 })

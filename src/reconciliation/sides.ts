@@ -1,16 +1,28 @@
 import { AmountRanks } from './amount-ranks.js'
 import type { RecordTable } from './record-table.js'
 import type { StageInput } from './stage.js'
+import { Tokens } from './tokens.js'
 
 /** The two tables of a job, complete, with what is derived from both once. */
 export interface Sides {
   readonly left: RecordTable
   readonly right: RecordTable
   readonly ranks: AmountRanks
+  /** Words are listed when a stage first asks for them. */
+  readonly tokens: Tokens
 }
 
 export function joinSides(left: RecordTable, right: RecordTable): Sides {
-  return { left, right, ranks: new AmountRanks(left, right) }
+  let tokens: Tokens | undefined
+  return {
+    left,
+    right,
+    ranks: new AmountRanks(left, right),
+    get tokens() {
+      tokens ??= new Tokens(left, right)
+      return tokens
+    },
+  }
 }
 
 /** Who has a part in a stage: records that nobody matched before, pairs that nobody refused. */

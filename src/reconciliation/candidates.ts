@@ -1,0 +1,217 @@
+import { assert } from '../errors.js'
+import type { Bands } from './amount-ranks.js'
+import { CandidateKeys } from './candidate-keys.js'
+import type { Profiles } from './profiles.js'
+import type { AmountGate, DateGate, Pass } from './rules.js'
+import type { Sides } from './sides.js'
+import type { Tokens } from './tokens.js'
+
+/** A key that more records of a side have than this brings nobody together; such words still count when a pair is compared. */
+const MAX_KEY_RECORDS = 2_000
+/** Amounts next to each other, this many records of both sides between them, are candidates without a common word. */
+const NEAR_RECORDS = 32
+/** An amount with more pairs than this on its own: without a common word only those of the same day are candidates. */
+const MAX_EQUAL_PAIRS = 250_000
+/** More records than this with the same amount on the same day are only found by their words; counted as oversize. */
+const MAX_SAME_DAY = 2_000
+
+export interface FinderOptions {
+  readonly pass: Pass
+  readonly sides: Sides
+  readonly tokens: Tokens
+  readonly profiles: { readonly left: Profiles; readonly right: Profiles }
+  /** The side whose records ask. */
+  readonly from: 'left' | 'right'
+}
+
+/**
+ * Finds for a record of one side the candidates of the other: all within the gates that have the same amount, an amount next to it or a key
+ * in common. Which pairs are found depends neither on who asks nor on the order of records, and a wider gate finds no fewer.
+ */
+export class CandidateFinder {
+  readonly #ranks: Int32Array
+  readonly #bands: Bands
+  readonly #date: { readonly from: number; readonly to: number; readonly missing: boolean } | null
+  readonly #keys: CandidateKeys
+  readonly #days: (position: number) => number | null
+  /** First records of the other side's profiles by (amount, day). */
+  readonly #order: Int32Array
+  /** Days in that order, {@link NO_DAY} for none. */
+  readonly #orderDays: Float64Array
+  /** By rank, one more than there are: where it begins in the order. */
+  readonly #starts: Int32Array
+  /** By rank, one more than there are: records of both sides with less. */
+  readonly #below: Int32Array
+  readonly #postings: Postings
+  /** In the order: the last search that found it. */
+  readonly #seen: Int32Array
+  #search = 0
+  /** What {@link find} or {@link findRest} found. */
+  found = new Int32Array(1_024)
+  #count = 0
+  /** Records that have more equals than can be compared, as far as they have asked. */
+  oversize = 0
+
+  constructor({ pass, sides, tokens, profiles, from }: FinderOptions) {
+    const to = from === 'left' ? 'right' : 'left'
+    const { ranks } = sides
+    const amount = pass.gates.find((gate): gate is AmountGate => gate.field === 'amount')
+    assert(amount !== undefined, 'a scored pass limits the amount')
+    this.#bands = ranks.bands(amount, from)
+    this.#date = dateWindow(
+      pass.gates.find((gate): gate is DateGate => gate.field === 'date'),
+      from,
+    )
+    this.#ranks = ranks[from]
+    this.#keys = new CandidateKeys(tokens, from)
+    this.#days = (position) => sides[from].day(position)
+    const asking = firsts(profiles[from], ranks[from])
+    this.#order = firsts(profiles[to], ranks[to])
+    const days = Float64Array.from({ length: sides[to].size }, (_, position) => sides[to].day(position) ?? NO_DAY)
+    // Ties in an order of their own: what is found is a set.
+    this.#order.sort((one, other) => ranks[to][one]! - ranks[to][other]! || days[one]! - days[other]! || one - other)
+    this.#orderDays = Float64Array.from(this.#order, (position) => days[position]!)
+    this.#starts = cumulated(this.#order, ranks[to], ranks.size)
+    const askingBelow = cumulated(asking, ranks[from], ranks.size)
+    this.#below = this.#starts.map((count, rank) => count + askingBelow[rank]!)
+    this.#postings = new Postings(this.#order, new CandidateKeys(tokens, to), asking, this.#keys)
+    this.#seen = new Int32Array(this.#order.length)
+  }
+
+  /** Fills {@link found} with the candidates of a first record; answers how many. */
+  find(position: number): number {
+    this.#search++
+    this.#count = 0
+    const rank = this.#ranks[position]!
+    if (rank < 0) return 0
+    const low = this.#bands.from[rank]!
+    const high = this.#bands.to[rank]!
+    this.#addEqual(position, rank)
+    for (let other = rank - 1; other >= low && this.#below[rank]! - this.#below[other + 1]! <= NEAR_RECORDS; other--)
+      this.#addRank(position, other)
+    for (let other = rank + 1; other <= high && this.#below[other]! - this.#below[rank + 1]! <= NEAR_RECORDS; other++)
+      this.#addRank(position, other)
+    const start = this.#starts[low]!
+    const end = this.#starts[high + 1]!
+    for (const key of this.#keys.of(position)) this.#postings.forEach(key, start, end, (index) => this.#add(position, index))
+    return this.#count
+  }
+
+  /** After {@link find}: fills {@link found} with the others within the gates; answers how many. */
+  findRest(position: number): number {
+    this.#count = 0
+    const rank = this.#ranks[position]!
+    if (rank < 0) return 0
+    const end = this.#starts[this.#bands.to[rank]! + 1]!
+    for (let index = this.#starts[this.#bands.from[rank]!]!; index < end; index++) this.#add(position, index)
+    return this.#count
+  }
+
+  #addEqual(position: number, rank: number): void {
+    const start = this.#starts[rank]!
+    const end = this.#starts[rank + 1]!
+    const asking = this.#below[rank + 1]! - this.#below[rank]! - (end - start)
+    if (asking * (end - start) <= MAX_EQUAL_PAIRS) {
+      this.#addRank(position, rank)
+      return
+    }
+    const day = this.#days(position)
+    if (day === null) return
+    const first = lowerBound(this.#orderDays, start, end, day)
+    const last = lowerBound(this.#orderDays, first, end, day + 1)
+    if (last - first > MAX_SAME_DAY) this.oversize++
+    else for (let index = first; index < last; index++) this.#add(position, index)
+  }
+
+  #addRank(position: number, rank: number): void {
+    for (let index = this.#starts[rank]!; index < this.#starts[rank + 1]!; index++) this.#add(position, index)
+  }
+
+  #add(position: number, index: number): void {
+    if (this.#seen[index] === this.#search) return
+    if (this.#date !== null) {
+      const [one, other] = [this.#days(position), this.#orderDays[index]!]
+      if (one === null || other === NO_DAY) {
+        if (!this.#date.missing) return
+      } else if (other - one < this.#date.from || other - one > this.#date.to) return
+    }
+    this.#seen[index] = this.#search
+    if (this.#count === this.found.length) {
+      const larger = new Int32Array(this.#count * 2)
+      larger.set(this.found)
+      this.found = larger
+    }
+    this.found[this.#count++] = this.#order[index]!
+  }
+}
+
+/** Sorts before every day. */
+const NO_DAY = Number.NEGATIVE_INFINITY
+
+/** Who has a key, by amount. */
+class Postings {
+  readonly #ranges = new Map<number, number>()
+  readonly #starts: Int32Array
+  readonly #indexes: Int32Array
+
+  constructor(order: Int32Array, keys: CandidateKeys, asking: Int32Array, askingKeys: CandidateKeys) {
+    const asked = new Map<number, number>()
+    for (const position of asking) for (const key of askingKeys.of(position)) asked.set(key, (asked.get(key) ?? 0) + 1)
+    const counts = new Map<number, number>()
+    for (const position of order) for (const key of keys.of(position)) if (asked.has(key)) counts.set(key, (counts.get(key) ?? 0) + 1)
+    const starts = [0]
+    for (const [key, count] of counts) {
+      if (count > MAX_KEY_RECORDS || asked.get(key)! > MAX_KEY_RECORDS) continue
+      this.#ranges.set(key, starts.length - 1)
+      starts.push(starts.at(-1)! + count)
+    }
+    this.#starts = Int32Array.from(starts)
+    this.#indexes = new Int32Array(starts.at(-1)!)
+    const next = this.#starts.slice()
+    for (const [index, position] of order.entries()) {
+      for (const key of keys.of(position)) {
+        const range = this.#ranges.get(key)
+        if (range !== undefined) this.#indexes[next[range]!++] = index
+      }
+    }
+  }
+
+  /** Visits those with the key whose place in the order is in [start, end). */
+  forEach(key: number, start: number, end: number, visit: (index: number) => void): void {
+    const range = this.#ranges.get(key)
+    if (range === undefined) return
+    const last = this.#starts[range + 1]!
+    for (let at = lowerBound(this.#indexes, this.#starts[range]!, last, start); at < last && this.#indexes[at]! < end; at++)
+      visit(this.#indexes[at]!)
+  }
+}
+
+function dateWindow(gate: DateGate | undefined, from: 'left' | 'right') {
+  if (gate === undefined) return null
+  const missing = gate.missing === 'pass'
+  return from === 'left' ? { from: gate.from, to: gate.to, missing } : { from: -gate.to, to: -gate.from, missing }
+}
+
+/** First records of the profiles that have an amount. */
+function firsts(profiles: Profiles, ranks: Int32Array): Int32Array {
+  return profiles.first.filter((first, position) => first === position && ranks[position]! >= 0)
+}
+
+function cumulated(positions: Int32Array, ranks: Int32Array, size: number): Int32Array {
+  const below = new Int32Array(size + 1)
+  for (const position of positions) below[ranks[position]! + 1]!++
+  for (let rank = 0; rank < size; rank++) below[rank + 1]! += below[rank]!
+  return below
+}
+
+/** First index in [start, end) whose value is at least `wanted`, else `end`. */
+function lowerBound(values: Int32Array | Float64Array, start: number, end: number, wanted: number): number {
+  let low = start
+  let high = end
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (values[middle]! < wanted) low = middle + 1
+    else high = middle
+  }
+  return low
+}

@@ -1,0 +1,89 @@
+import { hashText, mixed } from './candidate-keys.js'
+import { CandidateFinder, type FinderOptions } from './candidates.js'
+import { type Comparison, expectedOfMatches, expectedTextOfOthers, LEVEL_COUNTS, levelOf, MISSING } from './levels.js'
+import { estimateModel, type Model, type PairSample, type Shares } from './model.js'
+
+/** Pairs that are compared to learn what levels are worth: about half a second. */
+const SAMPLED_PAIRS = 1_000_000
+/** Of pairs within the gates that have nothing in common every so many-th is looked at. */
+const OTHERS_STEP = 16
+
+/**
+ * Learns what levels are worth from a sample of the records that are to be matched: drawn by the hash of their content, so it is the same
+ * for every worker and any order of records. From the smaller side, of which a larger share can have partners; of equal ones from the side
+ * with the smaller hash, so it is the same when the sides are swapped.
+ */
+export function estimateFrom(options: Omit<FinderOptions, 'from'>, comparison: Comparison): Model {
+  const hashes = { left: contentHashes(options, 'left'), right: contentHashes(options, 'right') }
+  const size = (side: 'left' | 'right') => hashes[side].records.length
+  const total = (side: 'left' | 'right') => hashes[side].records.reduce((sum, { hash }) => (sum + hash) >>> 0, 0)
+  const from = (size('left') - size('right') || total('left') - total('right')) <= 0 ? 'left' : 'right'
+  const sample = samplePairs(new CandidateFinder({ ...options, from }), comparison, { from, hashes })
+  return estimateModel(sample, { matches: expectedOfMatches(), others: sharesOf(sample) })
+}
+
+interface Hashes {
+  /** First records of profiles in the order of their hashes. */
+  readonly records: readonly { readonly position: number; readonly hash: number }[]
+  readonly byPosition: Uint32Array
+}
+
+function contentHashes({ sides, profiles }: Omit<FinderOptions, 'from'>, side: 'left' | 'right'): Hashes {
+  const table = sides[side]
+  const byPosition = new Uint32Array(table.size)
+  const records: { position: number; hash: number }[] = []
+  for (let position = 0; position < table.size; position++) {
+    if (profiles[side].first[position] !== position || sides.ranks[side][position]! < 0) continue
+    const texts = (['reference', 'counterparty', 'memo'] as const).map((field) => table.text(field, position))
+    const hash = hashText([table.amount(position), table.currency(position), table.day(position), ...texts].join('\n'))
+    byPosition[position] = hash
+    records.push({ position, hash })
+  }
+  records.sort((one, other) => one.hash - other.hash)
+  return { records, byPosition }
+}
+
+function samplePairs(
+  finder: CandidateFinder,
+  comparison: Comparison,
+  { from, hashes }: { readonly from: 'left' | 'right'; readonly hashes: Readonly<Record<'left' | 'right', Hashes>> },
+): PairSample {
+  const sample = { starts: [0], patterns: [] as number[], weights: [] as number[] }
+  const others = hashes[from === 'left' ? 'right' : 'left'].byPosition
+  const add = (one: number, other: number, weight: number) => {
+    sample.patterns.push(from === 'left' ? comparison.pattern(one, other) : comparison.pattern(other, one))
+    sample.weights.push(weight)
+  }
+  for (const { position, hash } of hashes[from].records) {
+    const candidates = finder.find(position)
+    for (let index = 0; index < candidates; index++) add(position, finder.found[index]!, 1)
+    const rest = finder.findRest(position)
+    for (let index = 0; index < rest; index++) {
+      const other = finder.found[index]!
+      if (mixed(hash ^ others[other]!) % OTHERS_STEP === 0) add(position, other, OTHERS_STEP)
+    }
+    sample.starts.push(sample.patterns.length)
+    if (sample.patterns.length >= SAMPLED_PAIRS) break
+  }
+  return sample
+}
+
+/** Nearly all pairs are no matches, so their levels are what others have; what texts share by chance is known beforehand. */
+function sharesOf({ patterns, weights }: PairSample): Shares {
+  const counts = {
+    amount: new Float64Array(LEVEL_COUNTS.amount),
+    date: new Float64Array(LEVEL_COUNTS.date),
+    words: expectedTextOfOthers(),
+    numbers: expectedTextOfOthers(),
+  }
+  const total = weights.reduce((sum, weight) => sum + weight, 0)
+  for (const compared of ['amount', 'date'] as const) {
+    for (const [index, pattern] of patterns.entries()) counts[compared][levelOf(pattern, compared)]! += weights[index]!
+    const missing = counts[compared][MISSING[compared]] ?? 0
+    const levels = LEVEL_COUNTS[compared]
+    // One pair more than was seen in all levels together, so that none is impossible.
+    for (let level = 0; level < levels; level++)
+      counts[compared][level] = level === MISSING[compared] ? 0 : (counts[compared][level]! + 1 / levels) / (total - missing + 1)
+  }
+  return counts
+}
