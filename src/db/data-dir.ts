@@ -8,9 +8,9 @@ export interface DataDirLock {
 
 /**
  * Takes the data folder for this process; makes it (mode 700) when it is missing. The lock of a process that is dead is taken over.
- * @throws UsageError in one sentence: another process has it (with its pid), or the folder cannot be written.
+ * @throws UsageError in one sentence: another process has it (with its pid and `advice`), or the folder cannot be written.
  */
-export function lockDataDir(dataDir: string): DataDirLock {
+export function lockDataDir(dataDir: string, advice = 'stop it first, or set DATA_DIR to another folder'): DataDirLock {
   const path = join(dataDir, 'lock')
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
@@ -27,10 +27,7 @@ export function lockDataDir(dataDir: string): DataDirLock {
           },
         }
       }
-      if (isAlive(holder))
-        throw new UsageError(
-          `${dataDir} is in use by another tallyroom (pid ${holder.pid}): stop it first, or set DATA_DIR to another folder`,
-        )
+      if (isAlive(holder)) throw new UsageError(`${dataDir} is in use by another tallyroom (pid ${holder.pid}): ${advice}`)
       rmSync(path, { force: true })
     }
   } catch (error) {

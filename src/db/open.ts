@@ -17,11 +17,11 @@ export interface OpenedDatabase {
 const SOLE_PROCESS_LOCK = 7_411_002
 
 /**
- * The embedded database in `dataDir`, locked for this process and migrated.
+ * The embedded database in `dataDir`, locked for this process and migrated. `advice`: what to do when another process has it.
  * @throws UsageError when another process has it or the folder cannot be written; AppError `DB_BUSY` when it does not start.
  */
-export async function openOwnDatabase(dataDir: string): Promise<OpenedDatabase> {
-  const lock = lockDataDir(dataDir)
+export async function openOwnDatabase(dataDir: string, advice?: string): Promise<OpenedDatabase> {
+  const lock = lockDataDir(dataDir, advice)
   try {
     const embedded = await openEmbedded(join(dataDir, 'db'))
     try {
