@@ -1,10 +1,13 @@
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { UsageError } from '../errors.js'
 
 export interface DataDirLock {
   release(): void
 }
+
+/** Nobody needs so long to remove a dead lock. */
+const TAKING_MS = 5_000
 
 /**
  * Takes the data folder for this process; makes it (mode 700) when it is missing. The lock of a process that is dead is taken over.
@@ -28,7 +31,7 @@ export function lockDataDir(dataDir: string, advice = 'stop it first, or set DAT
         }
       }
       if (isAlive(holder)) throw new UsageError(`${dataDir} is in use by another tallyroom (pid ${holder.pid}): ${advice}`)
-      rmSync(path, { force: true })
+      removeDead(path)
     }
   } catch (error) {
     if (error instanceof UsageError) throw error
@@ -44,19 +47,48 @@ interface Holder {
 
 /** Writes the lock; answers null, or who has it. */
 function tryLock(path: string): Holder | null {
+  // Written aside and linked, so that nobody ever reads half a lock and takes its writer for dead.
+  const draft = `${path}.${process.pid}`
   try {
-    const file = openSync(path, 'wx', 0o600)
-    writeSync(file, JSON.stringify({ pid: process.pid, startedAt: startTimeOf(process.pid) }))
-    closeSync(file)
+    writeFileSync(draft, JSON.stringify({ pid: process.pid, startedAt: startTimeOf(process.pid) }), { mode: 0o600 })
+    linkSync(draft, path)
     return null
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  } finally {
+    rmSync(draft, { force: true })
   }
+  return readHolder(path)
+}
+
+function readHolder(path: string): Holder {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Holder
   } catch {
-    // Empty: its writer died between two calls. Or gone: its holder has just ended.
+    // Gone: its holder has just ended. Or no lock of ours.
     return { pid: 0, startedAt: '' }
+  }
+}
+
+/**
+ * Removes the lock if its holder is dead. Of several processes that find it so one does, and looks again first: the lock may be a
+ * new one by now.
+ */
+function removeDead(path: string): void {
+  const door = `${path}.taking`
+  try {
+    mkdirSync(door)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    // Somebody is inside, for less than a millisecond; unless it died there.
+    if (Date.now() - (statSync(door, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > TAKING_MS)
+      rmSync(door, { recursive: true, force: true })
+    return
+  }
+  try {
+    if (!isAlive(readHolder(path))) rmSync(path, { force: true })
+  } finally {
+    rmSync(door, { recursive: true, force: true })
   }
 }
 
@@ -75,7 +107,9 @@ function startTimeOf(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     // The name in field 2 may hold spaces and brackets; what follows its last bracket is field 3.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    // A zombie is dead: in a container without an init nobody may ever collect it.
+    return fields[0] === 'Z' ? '' : (fields[19] ?? '')
   } catch {
     return ''
   }
