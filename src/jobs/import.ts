@@ -4,7 +4,7 @@ import { abandonSource, createSource, finishSource, insertRows, type RowProblem,
 import { AppError } from '../errors.js'
 import type { ProjectId } from '../ids.js'
 import { CsvParser } from '../imports/csv-parser.js'
-import type { Doubt, Mapping, ParsedRow, StatementParser } from '../imports/statement-parser.js'
+import type { Doubt, Mapping, ParsedRecord, ParsedRow, StatementParser } from '../imports/statement-parser.js'
 import type { Side, SourceView, UserRef } from '../protocol/views.js'
 
 export interface ImportRequest {
@@ -30,6 +30,11 @@ export interface ImportResult {
   readonly mapping: Mapping
   /** The first 100. */
   readonly problems: readonly RowProblem[]
+}
+
+/** A row as a preview shows it: exact, and nothing that JSON cannot say. */
+export interface PreviewRow extends Omit<ParsedRow, 'record'> {
+  readonly record: Omit<ParsedRecord, 'amountMinor'> | null
 }
 
 const PROBLEMS_SHOWN = 100
@@ -70,13 +75,19 @@ export async function previewStatement(request: {
   readonly bytes: AsyncIterable<Uint8Array>
   readonly mapping?: Mapping
   readonly currency: string | null
-}): Promise<{ readonly mapping: Mapping; readonly doubts: readonly Doubt[]; readonly rows: readonly ParsedRow[] }> {
+}): Promise<{ readonly mapping: Mapping; readonly doubts: readonly Doubt[]; readonly rows: readonly PreviewRow[] }> {
   const parser = parserFor(request.format ?? 'auto', request.name)
   const statement = await parser.open(request.bytes, mappingOptions(request.mapping, request.currency))
   for await (const rows of statement.rows()) {
-    return { mapping: statement.mapping, doubts: statement.doubts, rows: rows.slice(0, PREVIEW_ROWS) }
+    return { mapping: statement.mapping, doubts: statement.doubts, rows: rows.slice(0, PREVIEW_ROWS).map(previewOf) }
   }
   return { mapping: statement.mapping, doubts: statement.doubts, rows: [] }
+}
+
+function previewOf(row: ParsedRow): PreviewRow {
+  if (row.record === null) return { ...row, record: null }
+  const { amountMinor: _, ...record } = row.record
+  return { ...row, record }
 }
 
 function parserFor(format: string, name: string): StatementParser {

@@ -1,0 +1,121 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { writeSample } from '../../src/sample/write-sample.js'
+import { dropFiles } from './drop.js'
+import { type Happening, launchBrowser, Person } from './person.js'
+import { Program } from './program.js'
+
+/** Enough for a job of some seconds. */
+const ROWS = 8_000
+
+let program: Program
+let browser: Browser
+let folder: string
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tallyroom-files-'))
+  ;[program, browser] = await Promise.all([Program.start({ DEMO: 'off' }), launchBrowser(), writeSample(folder, { seed: 7, rows: ROWS })])
+})
+
+afterAll(async () => {
+  await browser?.close()
+  await program?.stop()
+  await rm(folder, { recursive: true, force: true })
+})
+
+test('two people see one job and each other’s decisions, from the two files to the export', async () => {
+  const [ana, ben] = await Promise.all([Person.open(browser), Person.open(browser)])
+  await Promise.all([ana.signIn(program.links.get('Ana')!), ben.signIn(program.links.get('Ben')!)])
+
+  await ana.page.getByRole('button', { name: 'Create a project' }).click()
+  await ana.page.getByLabel('Name', { exact: true }).fill('March')
+  await ana.page.getByRole('button', { name: 'Create', exact: true }).click()
+  await ana.page.getByRole('heading', { name: 'Import' }).waitFor()
+  const project = /projects\/([0-9a-f-]+)/.exec(ana.page.url())![1]!
+  await ana.page.evaluate(addBen(project))
+  await ben.page.reload()
+  await ben.page.getByRole('link', { name: /March/ }).click()
+  await ben.page.getByRole('heading', { name: 'Nothing to compare yet' }).waitFor()
+  await ben.page.evaluate(WATCH_PROGRESS)
+
+  const files = await Promise.all(
+    ['bank.csv', 'ledger.csv'].map(async (name) => ({ name, text: await readFile(join(folder, name), 'utf8') })),
+  )
+  await dropFiles(ana.page.locator('.drop').first(), files)
+  const start = ana.page.getByRole('button', { name: 'Import and match' })
+  await ana.page.locator('.preview tbody tr').nth(8).waitFor()
+  await start.click()
+  await Promise.all([ana, ben].map(({ page }) => page.getByRole('heading', { name: 'Matching is complete' }).waitFor({ timeout: 40_000 })))
+
+  const [anas, bens] = [duringJob(ana), duringJob(ben)]
+  expect(anas.percents.length, 'progress that reached Ana').toBeGreaterThanOrEqual(10)
+  expect(new Set(anas.percents).size, 'different percentages').toBeGreaterThanOrEqual(10)
+  expect(anas.percents).toEqual(anas.percents.toSorted((one, other) => one - other))
+  expect(bens.news, 'the same news at the same positions').toEqual(anas.news)
+  expect(bens.requests).toEqual([])
+  // Ana's page changed to the overview meanwhile, which lists the files.
+  expect(anas.requests.filter((path) => !path.endsWith('/sources'))).toEqual([])
+
+  const shown = (await ben.page.evaluate(SHOWN_PROGRESS)) as { percents: number[]; gapsMs: number[]; titles: string[] }
+  expect(shown.percents.length, 'percentages that Ben saw').toBeGreaterThanOrEqual(4)
+  expect(shown.percents).toEqual(shown.percents.toSorted((one, other) => one - other))
+  expect(Math.min(...shown.gapsMs), 'at most four changes a second').toBeGreaterThanOrEqual(200)
+  expect(shown.titles).toContainEqual(expect.stringMatching(/^\d+% · March · Tallyroom$/))
+
+  await Promise.all([ana, ben].map(({ page }) => page.getByRole('link', { name: /Review/ }).click()))
+  const cards = [ana, ben].map(({ page }) => page.locator('.suggestion'))
+  const [anasCards, bensCards] = [cards[0]!, cards[1]!]
+  await Promise.all(cards.map((list) => list.nth(2).waitFor()))
+  const asked = ben.requests().length
+  await anasCards.nth(0).getByRole('button', { name: 'Confirm' }).click()
+  await bensCards.nth(0).getByText('Confirmed by Ana').waitFor()
+  await ben.page.keyboard.press('j')
+  await ben.page.keyboard.press('r')
+  await anasCards.nth(1).getByText('Rejected by Ben').waitFor()
+  const lists = ben
+    .requests()
+    .slice(asked)
+    .filter((request) => request.kind === 'request' && request.path.endsWith('/matches'))
+  expect(lists, 'Ben asked for no list again').toEqual([])
+
+  const [download] = await Promise.all([ana.page.waitForEvent('download'), ana.page.getByRole('link', { name: 'CSV' }).click()])
+  const rows = (await readFile(await download.path(), 'utf8')).trimEnd().split('\n')
+  expect(rows.length).toBeGreaterThan(ROWS / 2)
+  expect(rows[0]).toContain('left')
+
+  expect({ ana: ana.complaints, ben: ben.complaints }).toEqual({ ana: [], ben: [] })
+})
+
+/** What reached a page from the job's start to its last word. */
+function duringJob({ happenings }: Person) {
+  const isWord = (type: string) => (happening: Happening) => happening.kind === 'event' && happening.type === type
+  const job = happenings.slice(happenings.findIndex(isWord('job.started')), happenings.findIndex(isWord('job.completed')) + 1)
+  return {
+    news: job.filter(({ kind }) => kind !== 'request'),
+    percents: job.flatMap((happening) => (happening.kind === 'progress' ? [happening.percent] : [])),
+    requests: job.flatMap((happening) => (happening.kind === 'request' ? [happening.path] : [])),
+  }
+}
+
+// Run in the page; as text, because these files know nothing of a browser's globals.
+
+const addBen = (project: string) => `fetch('/v1/projects/${project}/members/ben', {
+  method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ role: 'analyst', name: 'Ben' }),
+}).then((answer) => { if (!answer.ok) throw new Error('Ben is no member: ' + answer.status) })`
+
+const WATCH_PROGRESS = `(() => {
+  const seen = (window.seen = { percents: [], at: [], titles: [] })
+  new MutationObserver(() => {
+    const percent = document.querySelector('[role=progressbar]')?.getAttribute('aria-valuenow')
+    if (percent != null && Number(percent) !== seen.percents.at(-1)) {
+      seen.percents.push(Number(percent))
+      seen.at.push(performance.now())
+    }
+    if (document.title !== seen.titles.at(-1)) seen.titles.push(document.title)
+  }).observe(document, { subtree: true, childList: true, attributes: true })
+})()`
+
+const SHOWN_PROGRESS = `({ ...window.seen, gapsMs: window.seen.at.slice(1).map((at, index) => at - window.seen.at[index]) })`
