@@ -1,0 +1,365 @@
+import { readFileSync } from 'node:fs'
+import { Redis } from 'ioredis'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { RedisBus, reconnectDelayMs } from '../../src/bus/redis-bus.js'
+import { newId, type ProjectId } from '../../src/ids.js'
+import { startRedis } from '../support/redis.js'
+import { busContract, dataOf, event, Listener, latest, outbox } from './bus-contract.js'
+import { RedisProxy } from './redis-proxy.js'
+
+const url = () => process.env.TEST_REDIS_URL!
+/** Nobody else on a shared Redis has this prefix, and projects are random. */
+const prefix = `test-${newId()}`
+const SCRIPT = readFileSync(new URL('../../src/bus/publish.lua', import.meta.url), 'utf8')
+const heard = (check: () => unknown, timeout = 5_000) => vi.waitFor(check, { timeout, interval: 5 })
+
+busContract('the bus on Redis', async () => ({ bus: new RedisBus({ url: url(), prefix }), stop: async () => undefined }))
+
+describe('publish.lua, called from any language', () => {
+  let redis: Redis
+  let project: ProjectId
+  let channel: string
+
+  beforeAll(() => {
+    redis = new Redis(url())
+  })
+  afterAll(() => redis.disconnect())
+  beforeEach(() => {
+    project = newId<ProjectId>()
+    channel = `${prefix}:{${project}}:live`
+  })
+
+  const keysAt = (now: number) => {
+    const bucket = Math.floor(now / 600_000)
+    return ['meta', 'stream', 'latest', `ids:${bucket}`, `ids:${bucket - 1}`, 'live'].map((name) => `${prefix}:{${project}}:${name}`)
+  }
+  const call = (items: readonly (readonly string[])[], { now = Date.now(), command = 'publish' } = {}) =>
+    redis.eval(SCRIPT, 6, ...keysAt(now), '1', String(now), command, String(items.length), ...items.flat()) as Promise<string[]>
+  const stored = () => redis.keys(`${prefix}:{${project}}:*`)
+
+  test('[B1] answers the epoch, n and a word per item; [B3] sends header lines and bodies, unparsed', async () => {
+    const subscriber = new Redis(url())
+    const texts: string[] = []
+    subscriber.on('message', (_, text) => texts.push(text))
+    await subscriber.subscribe(channel)
+    const body = '{"actor":null,"data":{"empty":[],"digits":1234567890123456789.10}}'
+    const [epoch, ...words] = await call([
+      ['e', 'order.paid', 'first id', '', body],
+      ['e', 'order.paid', 'first id', '', body],
+      ['l', 'stock.level', 'stock/1', '7', '{"data":{"left":3}}'],
+      ['l', 'stock.level', 'stock/1', '7', '{"data":{"left":2}}'],
+      ['o12', 'job.started', 'fact', '', body],
+      ['o14', 'job.started', 'other fact', '', body],
+    ])
+    expect(words).toEqual(['1', '1', 'd:1', 'v:7', 'r:7', '2', 'o:12'])
+    expect(epoch).toMatch(/^[0-9a-z]{8,32}$/)
+    await heard(() => expect(texts).toHaveLength(1))
+    const [head, ...lines] = texts[0]!.split('\n')
+    expect(head).toMatch(new RegExp(`^${epoch} 1 1 \\d{13} 3$`))
+    expect(lines).toEqual(['e order.paid first id', body, 'l 7 stock.level stock/1', '{"data":{"left":3}}', 'e job.started fact', body, ''])
+    subscriber.disconnect()
+  })
+
+  test('[P2] a call by EVALSHA shows to everyone who is subscribed', async () => {
+    const bus = new RedisBus({ url: url(), prefix })
+    await bus.start()
+    const listener = new Listener()
+    await bus.subscribe(project, listener)
+    const sha = (await redis.script('LOAD', SCRIPT)) as string
+    const now = Date.now()
+    await redis.evalsha(sha, 6, ...keysAt(now), '1', now, 'publish', 1, 'e', 'order.paid', 'x', '', '{"data":{"amount":"10.00"}}')
+    await heard(() => expect(listener.events.map((item) => [item.seq, item.id, dataOf(item)])).toEqual([[1, 'x', { amount: '10.00' }]]))
+    // [P3] Whatever the entrance.
+    expect((await bus.publish(project, [event({}, 'x')])).results).toEqual([{ kind: 'duplicate', id: 'x', seq: 1 }])
+    await bus.stop()
+  })
+
+  test('[B1] an error names the item by its index and leaves nothing behind', async () => {
+    const good = ['e', 'a.b', 'x', '', '{"data":{}}']
+    const bad: readonly (readonly [string, readonly string[]])[] = [
+      ['kind', ['x', 'a.b', 'x', '', '{"data":{}}']],
+      ['kind', ['o0', 'a.b', 'x', '', '{"data":{}}']],
+      ['kind', ['o99999999999999999', 'a.b', 'x', '', '{"data":{}}']],
+      ['type', ['e', 'A', 'x', '', '{"data":{}}']],
+      ['id', ['e', 'a.b', '', '', '{"data":{}}']],
+      ['id', ['l', 'a.b', 'a\nb', '', '{"data":{}}']],
+      ['version', ['e', 'a.b', 'x', '1', '{"data":{}}']],
+      ['version', ['l', 'a.b', 'x', '0', '{"data":{}}']],
+      ['version', ['l', 'a.b', 'x', '1e3', '{"data":{}}']],
+      ['version', ['l', 'a.b', 'x', '9007199254740992', '{"data":{}}']],
+      ['body', ['e', 'a.b', 'x', '', '[1]']],
+      ['body', ['e', 'a.b', 'x', '', '{"data":\n{}}']],
+    ]
+    for (const [why, item] of bad) await expect(call([good, item])).rejects.toThrow(new RegExp(`^ERR_INVALID 1 ${why}`))
+    await expect(call([good], { command: 'set' })).rejects.toThrow('ERR_INVALID 0 command')
+    const now = String(Date.now())
+    const keys = keysAt(Date.now())
+    await expect(redis.eval(SCRIPT, 6, ...keys, '2', now, 'publish', '0')).rejects.toThrow('ERR_VERSION')
+    await expect(redis.eval(SCRIPT, 6, ...keys, '1', 'now', 'publish', '0')).rejects.toThrow('ERR_INVALID 0 now')
+    await expect(redis.eval(SCRIPT, 6, ...keys, '1', now, 'publish', '1001')).rejects.toThrow('ERR_INVALID 0 count')
+    await expect(redis.eval(SCRIPT, 6, ...keys, '1', now, 'publish', '1', ...good.slice(1))).rejects.toThrow('ERR_INVALID 0 each item')
+    await expect(redis.eval(SCRIPT, 5, ...keys.slice(1), '1', now, 'publish', '1', ...good)).rejects.toThrow(
+      'ERR_INVALID 0 there must be six',
+    )
+    await expect(redis.eval(SCRIPT, 6, ...keys)).rejects.toThrow('ERR_VERSION')
+    expect(await stored()).toEqual([])
+  })
+
+  test('a count of 0 makes an epoch where there is none, and tells nobody', async () => {
+    const [epoch, n] = await call([])
+    expect(await call([])).toEqual([epoch, n])
+    expect(await stored()).toEqual([`${prefix}:{${project}}:meta`])
+  })
+
+  test('[P3] publishers whose clocks stand in two buckets know the same ids', async () => {
+    const boundary = Math.ceil(Date.now() / 600_000) * 600_000
+    const item = ['e', 'a.b', 'x', '', '{"data":{}}']
+    expect((await call([item], { now: boundary + 1_000 }))[2]).toBe('1')
+    expect((await call([item], { now: boundary - 1_000 }))[2]).toBe('d:1')
+    expect((await call([item], { now: boundary + 600_000 }))[2]).toBe('d:1')
+  })
+
+  test('[B5] every key expires, and a history without meta is another one with nothing of the old', async () => {
+    const item = ['e', 'a.b', 'x', '', '{"data":{}}']
+    const [epoch] = await call([item, ['l', 'a.b', 'k', '', '{"data":{}}']])
+    for (const key of await stored()) expect(await redis.pttl(key)).toBeGreaterThan(0)
+    await redis.del(`${prefix}:{${project}}:meta`)
+    const [other, ...words] = await call([item])
+    expect(other).not.toBe(epoch)
+    expect(words).toEqual(['1', '1'])
+    expect(await redis.exists(`${prefix}:{${project}}:latest`)).toBe(0)
+  })
+
+  test('[B1] spublish works as publish does', async () => {
+    const subscriber = new Redis(url())
+    const texts: string[] = []
+    subscriber.on('smessage', (_, text) => texts.push(text))
+    await subscriber.ssubscribe(channel)
+    await call([['e', 'a.b', 'x', '', '{"data":{}}']], { command: 'spublish' })
+    await heard(() => expect(texts).toHaveLength(1))
+    subscriber.disconnect()
+  })
+})
+
+describe('a process that misses something', () => {
+  let server: { readonly url: string; stop(): Promise<void> }
+  let wire: RedisProxy
+  let direct: Redis
+  let bus: RedisBus
+  let others: RedisBus
+  let project: ProjectId
+  let listener: Listener
+  let connections: { lost: number }
+
+  beforeAll(async () => {
+    // Its own, to flush it, to count its commands.
+    server = await startRedis()
+    direct = new Redis(server.url)
+    others = new RedisBus({ url: server.url })
+    await others.start()
+  })
+  afterAll(async () => {
+    await others.stop()
+    direct.disconnect()
+    await server.stop()
+  })
+  beforeEach(async () => {
+    wire = await RedisProxy.open(server.url)
+    // Not reset but new: the bus of the test before may still be losing its own.
+    const own = { lost: 0 }
+    connections = own
+    bus = new RedisBus({
+      url: wire.url,
+      onConnection(_, state) {
+        if (state === 'lost') own.lost++
+      },
+    })
+    await bus.start()
+    project = newId<ProjectId>()
+    listener = new Listener()
+  })
+  afterEach(async () => {
+    await bus.stop()
+    await wire.pullOut()
+  })
+
+  const key = (name: string) => `tallyroom:{${project}}:${name}`
+  /** Publishes as another process would, but the message gets lost on its way. */
+  const publishUnheard = async (...items: string[][]) => {
+    const now = Date.now()
+    const bucket = Math.floor(now / 600_000)
+    const keys = [key('meta'), key('stream'), key('latest'), key(`ids:${bucket}`), key(`ids:${bucket - 1}`), `lost:{${project}}`]
+    await direct.eval(SCRIPT, 6, ...keys, '1', now, 'publish', items.length, ...items.flat())
+  }
+  const seqs = () => listener.events.map(({ seq }) => seq)
+  /** Readings of stream and latest values that Redis has answered. */
+  const readings = async () => Number(/cmdstat_exec:calls=(\d+)/.exec(await direct.info('commandstats'))?.[1] ?? 0)
+
+  test('[B2] finds a lost message at the next one and reads it once', async () => {
+    await bus.subscribe(project, listener)
+    await others.publish(project, [event()])
+    await publishUnheard(['e', 'a.b', 'lost', '', '{"data":{}}'], ['l', 'a.b', 'k', '', '{"data":1}'])
+    await others.publish(project, [event(), latest('k', 2)])
+    await heard(() => expect(seqs()).toEqual([1, 2, 3]))
+    expect(listener.events[1]?.id).toBe('lost')
+    expect(listener.latest.map(({ key, version }) => [key, version])).toEqual([['k', 2]])
+    await others.publish(project, [event()])
+    await heard(() => expect(seqs()).toEqual([1, 2, 3, 4]))
+    expect(listener.lost).toEqual([])
+  })
+
+  test('[D7] finds the last message before silence within 4 s, a latest value and a tombstone too', async () => {
+    await bus.publish(project, [latest('stays', 1), latest('ends', 1)])
+    await bus.subscribe(project, listener)
+    await publishUnheard(['e', 'a.b', 'last', '', '{"data":{}}'])
+    await publishUnheard(['l', 'a.b', 'stays', '', '{"data":2}'], ['l', 'a.b', 'ends', '', '{"data":null}'])
+    await heard(() => expect(listener.messages).toHaveLength(1), 4_000)
+    expect(seqs()).toEqual([1])
+    expect(new Map(listener.latest.map((value) => [value.key, dataOf(value)]))).toEqual(
+      new Map<string, unknown>([
+        ['stays', 2],
+        ['ends', null],
+      ]),
+    )
+  })
+
+  test('[D7] a cut connection costs nothing: what was published meanwhile follows in order', async () => {
+    await bus.subscribe(project, listener)
+    await others.publish(project, [event()])
+    await heard(() => expect(seqs()).toEqual([1]))
+    await wire.pullOut()
+    await others.publish(project, [event(), latest('k', 1)])
+    await others.publish(project, [event()])
+    await wire.plugIn()
+    await heard(() => expect(seqs()).toEqual([1, 2, 3]))
+    await others.publish(project, [event()])
+    await heard(() => expect(seqs()).toEqual([1, 2, 3, 4]))
+    expect(listener.latest).toHaveLength(1)
+    expect(listener.lost).toEqual([])
+  })
+
+  test('[B6] while Redis is away commands fail at once and are not kept for later; reconnecting is no busy loop', async () => {
+    await bus.subscribe(project, listener)
+    await wire.pullOut()
+    await heard(() => expect(connections.lost).toBeGreaterThanOrEqual(2))
+    const startedAt = performance.now()
+    const attempts = await Promise.allSettled(Array.from({ length: 20 }, () => bus.publish(project, [event()])))
+    for (const attempt of attempts) expect(attempt).toMatchObject({ status: 'rejected', reason: { code: 'BUS_UNAVAILABLE' } })
+    await expect(bus.subscribe(newId<ProjectId>(), new Listener())).rejects.toMatchObject({ code: 'BUS_UNAVAILABLE' })
+    expect(performance.now() - startedAt).toBeLessThan(500)
+    await heard(() => expect(connections.lost).toBeGreaterThanOrEqual(6))
+    // Two connections that wait 25 ms to 2 s, ever longer: six attempts are not made in an instant.
+    expect(performance.now() - startedAt).toBeGreaterThan(75)
+    await wire.plugIn()
+    await heard(() => bus.head(project))
+    await others.publish(project, [event()])
+    await heard(() => expect(seqs()).toEqual([1]))
+  })
+
+  test('[B6] a command without an answer fails after two seconds, and a dead connection is replaced', async () => {
+    await bus.subscribe(project, listener)
+    wire.hold()
+    const startedAt = performance.now()
+    await expect(bus.publish(project, [event()])).rejects.toMatchObject({ code: 'BUS_UNAVAILABLE' })
+    expect(performance.now() - startedAt).toBeGreaterThan(1_900)
+    expect(performance.now() - startedAt).toBeLessThan(3_000)
+    await others.publish(project, [event({}, 'meanwhile')])
+    const before = wire.connections
+    await heard(() => expect(connections.lost).toBeGreaterThanOrEqual(1), 3_000)
+    wire.release()
+    await heard(() => expect(wire.connections).toBeGreaterThan(before))
+    await heard(() => expect(listener.events.map(({ id }) => id)).toContain('meanwhile'))
+  })
+
+  test('[D8] a Redis that lost its data is another history', async () => {
+    const { head } = await bus.subscribe(project, listener)
+    await others.publish(project, [event(), latest('k', 1)])
+    await heard(() => expect(seqs()).toEqual([1]))
+    await direct.flushall()
+    await others.publish(project, [event({}, 'first'), latest('other', 1)])
+    await heard(() => expect(listener.lost).toHaveLength(1))
+    const { reason, state } = listener.lost[0]!
+    expect(reason).toBe('epoch')
+    expect(state.head).toMatchObject({ seq: 1, id: 'first', n: 1 })
+    expect(state.head.epoch).not.toBe(head.epoch)
+    expect(state.latest.map(({ key }) => key)).toEqual(['other'])
+    await others.publish(project, [event()])
+    await heard(() => expect(seqs()).toEqual([1, 2]))
+  })
+
+  test('[D8] also when nobody publishes afterwards', async () => {
+    await bus.subscribe(project, listener)
+    await others.publish(project, [event()])
+    await heard(() => expect(seqs()).toEqual([1]))
+    await direct.flushall()
+    await heard(() => expect(listener.lost).toMatchObject([{ reason: 'epoch', state: { head: { seq: 0 } } }]), 4_000)
+  })
+
+  test('[D8] a Redis that went back to an earlier state is another history', async () => {
+    await bus.subscribe(project, listener)
+    await others.publish(project, [event(), event()])
+    const backup = await direct.hgetall(key('meta'))
+    await others.publish(project, [event()])
+    await heard(() => expect(seqs()).toEqual([1, 2, 3]))
+    await direct.xdel(key('stream'), '3-0')
+    await direct.hset(key('meta'), backup)
+    await heard(() => expect(listener.lost).toMatchObject([{ reason: 'epoch', state: { head: { seq: 2, n: 1 } } }]), 4_000)
+  })
+
+  test('[D7] what the stream no longer holds is a gap', async () => {
+    await bus.subscribe(project, listener)
+    await others.publish(project, [event()])
+    await heard(() => expect(seqs()).toEqual([1]))
+    await publishUnheard(['e', 'a.b', 'lost', '', '{"data":{}}'])
+    await direct.xdel(key('stream'), '2-0')
+    await others.publish(project, [event()])
+    await heard(() => expect(listener.lost).toMatchObject([{ reason: 'gap', state: { head: { seq: 3 } } }]))
+    await others.publish(project, [event()])
+    await heard(() => expect(seqs()).toEqual([1, 4]))
+  })
+
+  test('a message of another history or out of order costs one reading each, no endless loop', async () => {
+    await bus.subscribe(project, listener)
+    await others.publish(project, [event()])
+    await heard(() => expect(seqs()).toEqual([1]))
+    const { epoch } = await bus.head(project)
+    const before = await readings()
+    const strays = [
+      `${'0'.repeat(16)} 7 9 1800000000000 1\ne a.b x\n{"data":{}}\n`,
+      `${epoch} 9 9 1800000000000 1\ne a.b x\n{"data":{}}\n`,
+      'no message',
+    ]
+    for (const stray of strays) await direct.publish(key('live'), stray)
+    // Repeated: dropped without a reading.
+    await direct.publish(key('live'), `${epoch} 1 1 1800000000000 1\ne a.b x\n{"data":{}}\n`)
+    await others.publish(project, [event()])
+    await heard(() => expect(seqs()).toEqual([1, 2]))
+    await others.publish(project, [event()])
+    await heard(() => expect(seqs()).toEqual([1, 2, 3]))
+    expect((await readings()) - before).toBeLessThanOrEqual(strays.length + 1)
+  })
+
+  test('[B4] after a loss the outbox goes on with whatever number comes first', async () => {
+    await others.publish(project, [outbox(1), outbox(2)])
+    await direct.flushall()
+    expect((await others.publish(project, [outbox(3)])).results).toEqual([{ kind: 'sequenced', id: 'outbox-3', seq: 1 }])
+  })
+
+  test('a Redis that cannot be reached at the start is named without its password', async () => {
+    const lonely = new RedisBus({ url: 'redis://user:secret@127.0.0.1:1' })
+    await expect(lonely.start()).rejects.toMatchObject({ code: 'BUS_UNAVAILABLE', message: 'cannot reach Redis at 127.0.0.1:1' })
+  })
+})
+
+test('[B6] reconnecting waits longer each time, up to two seconds, never all processes at once', () => {
+  const ranges = [1, 2, 3, 4, 5, 6, 50].map((attempt) => [reconnectDelayMs(attempt, 0), reconnectDelayMs(attempt, 1)])
+  expect(ranges).toEqual([
+    [25, 100],
+    [50, 200],
+    [100, 400],
+    [200, 800],
+    [400, 1_600],
+    [500, 2_000],
+    [500, 2_000],
+  ])
+})
