@@ -21,7 +21,7 @@ export class ProgressBar {
   show(job: JobView): void {
     const tenth = Math.floor(job.percent / 10)
     if (this.#stream.isTTY) this.#move(job.percent, wordsOf(job))
-    else if (tenth > this.#lastTenth) this.#line(`${percentText(job.percent)}  ${wordsOf(job).join(' · ')}`)
+    else if (tenth > this.#lastTenth) this.#line([percentText(job.percent), ...wordsOf(job)])
     this.#lastTenth = Math.max(tenth, this.#lastTenth)
   }
 
@@ -29,7 +29,7 @@ export class ProgressBar {
   showShare(what: string, share: number): void {
     const percent = Math.floor(share * 100)
     if (this.#stream.isTTY) this.#move(percent, [what])
-    else if (performance.now() - this.#lastLineAt > QUIET_MS) this.#line(`${percentText(percent)}  ${what}`)
+    else if (performance.now() - this.#lastLineAt > QUIET_MS) this.#line([percentText(percent), what])
   }
 
   /** A line that stays. */
@@ -57,8 +57,8 @@ export class ProgressBar {
     this.#isLineOpen = true
   }
 
-  #line(text: string): void {
-    this.#stream.write(`${text}\n`)
+  #line(words: readonly string[]): void {
+    this.#stream.write(`${words.join(' · ')}\n`)
     this.#lastLineAt = performance.now()
   }
 }
