@@ -109,6 +109,8 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
   admit({ origin, authorization, cookie }: UpgradeRequest): Refusal | null {
     if (this.#isStopping) return { status: 503, code: 'DRAINING', message: 'this process is going away' }
     if (origin !== undefined && !this.#options.isOriginAllowed(origin)) {
+      // Mostly a proxy whose address nobody has told us.
+      this.log.warn({ origin }, 'a page of another origin may not connect; PUBLIC_URL and ALLOWED_ORIGINS say which may')
       return { status: 403, code: 'ORIGIN_FORBIDDEN', message: `pages of ${origin} may not connect` }
     }
     // A browser always says where its page is from; whatever else sends the cookie has not got it from us.

@@ -121,9 +121,8 @@ export class LiveFixture {
 
   /** A socket after its handshake; nothing is said yet. */
   async connect(headers: Readonly<Record<string, string>> = {}): Promise<TestClient> {
-    const client = new TestClient(new WebSocket(this.url, JSON_SUBPROTOCOL, { headers }))
+    const client = await TestClient.open(this.url, headers)
     this.#clients.add(client)
-    await once(client.socket, 'open')
     return client
   }
 
@@ -147,7 +146,7 @@ export class TestClient {
   readonly #waiting = new Set<() => void>()
   #lastRef = 0
 
-  constructor(socket: WebSocket) {
+  private constructor(socket: WebSocket) {
     this.socket = socket
     socket.on('message', (data: Buffer) => {
       this.received.push(serverMessageSchema.parse(JSON.parse(data.toString())))
@@ -158,6 +157,13 @@ export class TestClient {
       this.#wake()
     })
     socket.on('error', () => undefined)
+  }
+
+  /** A socket after its handshake. */
+  static async open(url: string, headers: Readonly<Record<string, string>> = {}): Promise<TestClient> {
+    const client = new TestClient(new WebSocket(url, JSON_SUBPROTOCOL, { headers }))
+    await once(client.socket, 'open')
+    return client
   }
 
   send(message: ClientMessage | Record<string, unknown>): void {

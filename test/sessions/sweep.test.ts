@@ -67,7 +67,7 @@ describe('the sweep', () => {
 })
 
 describe('stopping', () => {
-  test('closes every session with 4000, takes no new one, and leaves no socket behind', async () => {
+  test('closes every session with 4000 and leaves no socket behind', async () => {
     const fixture = await LiveFixture.open()
     const [ana, silent] = [await fixture.signIn('ana'), await fixture.connect()]
     const stopped = fixture.live.stop()
@@ -76,11 +76,14 @@ describe('stopping', () => {
     await fixture.close()
   })
 
-  test('cuts who does not answer the close frame', async () => {
+  test('takes no new session, and cuts who does not answer the close frame', async () => {
     const fixture = await LiveFixture.open()
     const ana = await fixture.signIn('ana')
     ana.socket.pause()
-    await fixture.live.stop()
+    const stopped = fixture.live.stop()
+    // While it waits for the others it is no place for new ones any more.
+    await expect(fixture.connect()).rejects.toThrow('503')
+    await stopped
     ana.socket.resume()
     await once(ana.socket, 'close')
     await fixture.close()

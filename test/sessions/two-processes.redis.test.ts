@@ -1,0 +1,69 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { RedisBus } from '../../src/bus/redis-bus.js'
+import { newId } from '../../src/ids.js'
+import { RedisProxy } from '../bus/redis-proxy.js'
+import { eventItem, LiveFixture, latestItem, snapshotOf } from './live-fixture.js'
+
+describe('two processes on one Redis', () => {
+  let proxy: RedisProxy
+  let one: LiveFixture
+  let other: LiveFixture
+
+  beforeEach(async () => {
+    const prefix = `test-${newId()}`
+    proxy = await RedisProxy.open(process.env.TEST_REDIS_URL!)
+    one = await LiveFixture.open({ bus: new RedisBus({ url: process.env.TEST_REDIS_URL!, prefix }) })
+    // One database for both.
+    other = await LiveFixture.open({
+      bus: new RedisBus({ url: proxy.url, prefix }),
+      membership: async ({ user }, project) => one.role(project, user.id),
+      snapshot: async (project) => snapshotOf(project),
+    })
+  })
+  afterEach(async () => {
+    await one.close()
+    await other.close()
+    await proxy.pullOut()
+  })
+
+  test('[D1] show the same events at the same positions, wherever they were published', async () => {
+    const project = one.project({ ana: 'analyst', ben: 'analyst' })
+    const [ana, ben] = [await one.signIn('ana'), await other.signIn('ben')]
+    const [joined] = [await ana.joined(project), await ben.joined(project)]
+    for (let count = 0; count < 20; count++) await [one, other][count % 2]!.publish(project, eventItem('demo.event', { count }))
+    const seen = { ana: [] as unknown[], ben: [] as unknown[] }
+    while (seen.ana.length < 20) seen.ana.push(...(await ana.next('deliver')).events)
+    while (seen.ben.length < 20) seen.ben.push(...(await ben.next('deliver')).events)
+    expect(seen.ana).toEqual(seen.ben)
+    expect(seen.ana).toMatchObject(Array.from({ length: 20 }, (_, count) => ({ seq: joined.position.seq + count + 1, data: { count } })))
+  })
+
+  test('[C9] a membership that one process removes ends the session of the other within a second', async () => {
+    const project = one.project({ ben: 'analyst' })
+    const ben = await other.signIn('ben')
+    await ben.joined(project)
+    const removedAt = performance.now()
+    await one.setRole(project, 'ben', null)
+    expect(await ben.find('left')).toMatchObject({ project, reason: 'revoked' })
+    expect(performance.now() - removedAt).toBeLessThan(1_000)
+  })
+
+  test('[D9] Redis away closes no session; [D7] what was published meanwhile arrives when it is back, and nothing else', async () => {
+    const project = one.project({ ana: 'analyst', ben: 'analyst' })
+    const [ana, ben] = [await one.signIn('ana'), await other.signIn('ben')]
+    await ana.joined(project)
+    await ben.joined(project)
+    await proxy.pullOut()
+    for (let version = 1; version <= 5; version++) await one.publish(project, eventItem(), latestItem('job/1', version, { version }))
+    await ben.sync()
+    const ref = ben.join(one.project({ ben: 'analyst' }))
+    expect(await ben.next('error')).toMatchObject({ ref, code: 'BUS_UNAVAILABLE', retryable: true })
+    await proxy.plugIn()
+    const healed = await ben.next('deliver')
+    expect(healed.events.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5])
+    expect(healed.latest).toMatchObject([{ key: 'job/1', version: 5 }])
+    expect([ana.closedWith, ben.closedWith]).toEqual([null, null])
+    await one.publish(project, eventItem())
+    expect((await ben.next('deliver')).events.map(({ seq }) => seq)).toEqual([6])
+  })
+})
