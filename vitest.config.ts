@@ -18,7 +18,7 @@ export default defineConfig({
         exclude: kind === 'unit' ? KINDS.map((other) => `test/**/*.${other}.test.ts`) : [],
         globalSetup: ['test/support/global-setup.ts'],
         sequence: { groupOrder: order },
-        testTimeout: kind === 'unit' ? 10_000 : 60_000,
+        testTimeout: 60_000,
         hookTimeout: 60_000,
       },
     })),

@@ -69,7 +69,7 @@ async function createEmptyEmbedded(): Promise<TestDatabase> {
 }
 
 /** The folder of an empty embedded database, kept between runs: to make one takes 2.5 s, to open a copy 0.9 s. */
-async function embeddedTemplate(): Promise<string> {
+export async function embeddedTemplate(): Promise<string> {
   // PGlite hides its package.json; the lock file of the installed packages moves with any version.
   const installed = createRequire(import.meta.url)('../../node_modules/.package-lock.json') as {
     readonly packages: Readonly<Record<string, { readonly version: string }>>
