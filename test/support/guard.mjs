@@ -61,6 +61,8 @@ function stop() {
   const timer = setTimeout(() => kill(-pid, 'SIGKILL'), STOP_MS)
   child.once('exit', () => {
     clearTimeout(timer)
+    // What it has left behind.
+    kill(-pid, 'SIGKILL')
     end(null)
   })
   kill(pid, stopSignal)
