@@ -31,7 +31,14 @@ export interface RowProblem {
   readonly message: string
 }
 
-/** Opens a source in state `importing`: no query shows it before {@link finishSource}. */
+/** Column and text of each cell, as `cells` of a rejected row stores them. */
+type RejectedCells = readonly (readonly [column: string, text: string])[]
+const REJECTED_PAGE_ROWS = 1_000
+
+/**
+ * Opens a source in state `importing`: no query shows it before {@link finishSource}.
+ * @throws AppError `FORBIDDEN` when the project is gone.
+ */
 export async function createSource(
   db: Db,
   source: {
@@ -44,24 +51,19 @@ export async function createSource(
   },
 ): Promise<SourceId> {
   const id = newId<SourceId>()
-  await db.source.create({
-    data: {
-      id,
-      projectId: source.project,
-      side: source.side,
-      name: source.name,
-      format: source.format,
-      // JSON by its making: parsers build it from plain values.
-      mapping: source.mapping as Prisma.InputJsonObject,
-      hash: '',
-      state: 'importing',
-      createdById: source.createdBy,
-    },
-  })
+  const opened = await db.$executeRaw`
+    insert into sources (id, project_id, side, name, format, mapping, hash, state, created_by)
+    select ${id}::uuid, id, ${source.side}, ${source.name}, ${source.format}, ${JSON.stringify(source.mapping)}::jsonb, '', 'importing',
+      ${source.createdBy}
+    from projects where id = ${source.project}::uuid`
+  if (opened === 0) throw new AppError('FORBIDDEN')
   return id
 }
 
-/** Stores one batch of rows (at most 2 000) in one short transaction: records, payloads, problems, counts. */
+/**
+ * Stores one batch of rows (at most 2 000) in one short transaction: records, payloads, problems, counts.
+ * @throws AppError `CONFLICT` when the source is gone: with its project, or swept as abandoned.
+ */
 export async function insertRows(
   db: Db,
   target: { readonly source: SourceId; readonly project: ProjectId; readonly side: Side },
@@ -75,11 +77,18 @@ export async function insertRows(
       ...problem,
       no,
       level: row.outcome === 'rejected' ? 'rejected' : 'warning',
-      cells: row.outcome === 'rejected' ? JSON.stringify(row.payload) : null,
+      // Pairs, because an object of jsonb forgets the order of its fields.
+      cells: row.outcome === 'rejected' ? JSON.stringify(Object.entries(row.payload)) : null,
     })),
   )
   const count = (outcome: ImportedRow['outcome']) => rows.filter((row) => row.outcome === outcome).length
   await db.$transaction(async (tx) => {
+    // First, so that it finds out whether the source still stands, and keeps it standing.
+    const updated = await tx.$executeRaw`
+      update sources set touched_at = now(), accepted_rows = accepted_rows + ${count('accepted')},
+        warning_rows = warning_rows + ${count('warning')}, rejected_rows = rejected_rows + ${count('rejected')}
+      where id = ${target.source}::uuid`
+    if (updated === 0) throw givenUp()
     await tx.$executeRaw`
       insert into records (id, project_id, source_id, side, row_no, external_id, reference, counterparty, memo, amount, amount_minor, currency, value_date)
       select row.id, ${target.project}::uuid, ${target.source}::uuid, ${target.side}, row.row_no, row.external_id, row.reference,
@@ -101,10 +110,6 @@ export async function insertRows(
           ${problems.map((problem) => problem.level)}::text[], ${problems.map((problem) => problem.column)}::text[],
           ${problems.map((problem) => problem.message)}::text[], ${problems.map((problem) => problem.cells)}::jsonb[])`
     }
-    await tx.$executeRaw`
-      update sources set touched_at = now(), accepted_rows = accepted_rows + ${count('accepted')},
-        warning_rows = warning_rows + ${count('warning')}, rejected_rows = rejected_rows + ${count('rejected')}
-      where id = ${target.source}::uuid`
   })
 }
 
@@ -141,9 +146,7 @@ export async function finishSource(
     const [counted] = await tx.$queryRaw<{ counted: number; stored: number }[]>`
       select accepted_rows + warning_rows as counted, (select count(*)::int from records where source_id = s.id) as stored
       from sources s where id = ${input.source}::uuid`
-    if (counted === undefined || counted.counted !== counted.stored) {
-      throw new AppError('CONFLICT', { message: 'the import was given up meanwhile: upload the file again' })
-    }
+    if (counted === undefined || counted.counted !== counted.stored) throw givenUp()
     if (counted.stored === 0) throw new AppError('INVALID', { message: 'every row of the file was rejected' })
 
     await tx.$executeRaw`
@@ -192,19 +195,27 @@ export function readProblems(db: Db, source: SourceId, limit: number): Promise<R
     select row_no as row, "column", message from source_problems where source_id = ${source}::uuid order by row_no, no limit ${limit}`
 }
 
-/** The rejected rows in file order with all their reasons, read in pages. */
+/** Names of the columns that rejected rows have, in file order: those of the widest one. None without rejected rows. */
+export async function readRejectedColumns(db: Db, source: SourceId): Promise<string[]> {
+  const [widest] = await db.$queryRaw<{ cells: RejectedCells }[]>`
+    select cells from source_problems where source_id = ${source}::uuid and level = 'rejected'
+    order by jsonb_array_length(cells) desc, row_no limit 1`
+  return widest?.cells.map(([column]) => column) ?? []
+}
+
+/** The rejected rows in file order with all their reasons, read in pages. `cells`: from the first column on, as many as the row has. */
 export async function* readRejectedRows(
   db: Db,
   source: SourceId,
-): AsyncGenerator<{ readonly rowNo: number; readonly message: string; readonly cells: Readonly<Record<string, string>> }> {
+): AsyncGenerator<{ readonly rowNo: number; readonly message: string; readonly cells: readonly string[] }> {
   let last = 0
   for (;;) {
-    const page = await db.$queryRaw<{ rowNo: number; message: string; cells: Record<string, string> }[]>`
+    const page = await db.$queryRaw<{ rowNo: number; message: string; cells: RejectedCells }[]>`
       select row_no as "rowNo", string_agg(coalesce("column" || ': ', '') || message, '; ' order by no) as message, (array_agg(cells order by no))[1] as cells
       from source_problems where source_id = ${source}::uuid and level = 'rejected' and row_no > ${last}
-      group by row_no order by row_no limit 1000`
-    yield* page
-    if (page.length < 1000) return
+      group by row_no order by row_no limit ${REJECTED_PAGE_ROWS}`
+    for (const { cells, ...row } of page) yield { ...row, cells: cells.map(([, cell]) => cell) }
+    if (page.length < REJECTED_PAGE_ROWS) return
     last = page.at(-1)!.rowNo
   }
 }
@@ -231,6 +242,10 @@ export async function deleteSource(db: Db, project: ProjectId, source: SourceId,
       { type: 'source.removed', actor: actor.id, data: { source: { ...view, version: view.version + 1 } satisfies SourceView } },
     ])
   })
+}
+
+function givenUp(): AppError {
+  return new AppError('CONFLICT', { message: 'the import was given up meanwhile: upload the file again' })
 }
 
 interface SourceRow {

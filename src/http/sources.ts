@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { z } from 'zod'
 import type { Db } from '../db/client.js'
 import { getProject } from '../db/projects.js'
-import { deleteSource, getSource, listSources, readRejectedRows } from '../db/sources.js'
+import { deleteSource, getSource, listSources, readRejectedColumns, readRejectedRows } from '../db/sources.js'
 import { AppError } from '../errors.js'
 import { csvLine } from '../exports/csv.js'
 import type { ProjectId, SourceId } from '../ids.js'
@@ -18,11 +18,13 @@ import { enter } from './who.js'
 
 const PARAMS = z.object({ project: z.string() })
 const SOURCE_PARAMS = PARAMS.extend({ source: z.string() })
+/** With the rest of the head it has to fit into Node's 16 KiB. */
+const MAX_MAPPING_CHARS = 8_192
 const UPLOAD = z.object({
   side: z.enum(SIDES),
   name: name(255),
   format: z.string().max(20).default('auto'),
-  mapping: z.string().max(16_384).optional(),
+  mapping: z.string().max(MAX_MAPPING_CHARS).optional(),
   again: flag,
   dryRun: flag,
 })
@@ -68,6 +70,10 @@ export function uploadRoute(app: HttpApp, context: HttpContext): void {
   const { db, maxUploadBytes, wakeOutbox } = context
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _body, done) => done(null))
+  app.addHook('onRequest', async (request) => {
+    // Fastify refuses one that is none, and here it says nothing.
+    request.headers['content-type'] = 'application/octet-stream'
+  })
 
   app.post('/v1/projects/:project/sources', { schema: { params: PARAMS, querystring: UPLOAD } }, async (request, reply) => {
     try {
@@ -115,10 +121,15 @@ function readMapping(json: string | undefined): Mapping | undefined {
 async function* limited(body: IncomingMessage, maxBytes: number): AsyncGenerator<Uint8Array> {
   if (Number(body.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes)
   let bytes = 0
-  for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > maxBytes) throw tooLarge(maxBytes)
-    yield chunk
+  try {
+    for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      bytes += chunk.length
+      if (bytes > maxBytes) throw tooLarge(maxBytes)
+      yield chunk
+    }
+  } catch (error) {
+    // What the body itself throws: the client went away, which is no fault of ours.
+    throw error instanceof AppError ? error : new AppError('MALFORMED', { message: 'the upload broke off', cause: error })
   }
 }
 
@@ -137,18 +148,10 @@ function discardRest(body: IncomingMessage): void {
   body.resume()
 }
 
-/** The rejected rows with their reasons in front; the header is that of the first one, further cells of a ragged row follow without a name. */
+/** The rejected rows with their reasons in front. */
 async function* rejectedCsv(db: Db, source: SourceId): AsyncGenerator<string> {
-  let columns: readonly string[] | null = null
+  yield csvLine(['row', 'reason', ...(await readRejectedColumns(db, source))], [])
   for await (const { rowNo, message, cells } of readRejectedRows(db, source)) {
-    if (columns === null) {
-      columns = Object.keys(cells)
-      yield csvLine(['row', 'reason', ...columns], [])
-    }
-    const known = new Set(columns)
-    const named = columns.map((column) => cells[column] ?? null)
-    const further = Object.entries(cells).flatMap(([column, cell]) => (known.has(column) ? [] : [cell]))
-    yield csvLine([String(rowNo), message, ...named, ...further], ['number'])
+    yield csvLine([String(rowNo), message, ...cells], ['number'])
   }
-  if (columns === null) yield csvLine(['row', 'reason'], [])
 }

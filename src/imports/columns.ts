@@ -54,8 +54,13 @@ export function payloadOf(columns: Columns, cells: readonly string[]): Readonly<
   const payload = Object.create(null) as Record<string, string>
   const width = Math.min(Math.max(filledWidth(cells), Math.min(cells.length, columns.names.length)), MAX_COLUMNS)
   for (let index = 0; index < width; index++) {
-    const cell = cells[index]!
-    payload[columns.names[index] ?? `column ${index + 1}`] = cell.length > MAX_CELL_CHARS ? cell.slice(0, MAX_CELL_CHARS) : cell
+    payload[columns.names[index] ?? `column ${index + 1}`] = cut(cells[index]!)
   }
   return payload
+}
+
+/** Not in the middle of a character: half of one cannot be stored. */
+function cut(cell: string): string {
+  if (cell.length <= MAX_CELL_CHARS) return cell
+  return cell.slice(0, MAX_CELL_CHARS).replace(/[\ud800-\udbff]$/, '')
 }
