@@ -37,16 +37,27 @@ async function migrated(database: TestDatabase): Promise<TestDatabase> {
 }
 
 async function createEmptyOnServer(): Promise<TestDatabase> {
+  const { url, drop } = await createServerDatabase()
+  const opened = await openDatabase({ address: { url }, applicationName: 'test' })
+  return {
+    db: opened.db,
+    async close() {
+      await opened.close()
+      await drop()
+    },
+  }
+}
+
+/** A fresh, empty database on the server of the test run, for programs of their own. */
+export async function createServerDatabase(): Promise<{ readonly url: string; drop(): Promise<void> }> {
   const url = new URL(process.env.TEST_DATABASE_URL!)
   const admin = await openDatabase({ address: { url: url.href }, poolSize: 1, applicationName: 'test' })
   const name = `t_${Date.now()}_${Math.random().toString(36).slice(2)}`
   await admin.db.$executeRawUnsafe(`create database ${name}`)
   url.pathname = name
-  const opened = await openDatabase({ address: { url: url.href }, applicationName: 'test' })
   return {
-    db: opened.db,
-    async close() {
-      await opened.close()
+    url: url.href,
+    async drop() {
       await admin.db.$executeRawUnsafe(`drop database ${name} with (force)`)
       await admin.close()
     },
