@@ -11,7 +11,7 @@ import { releaseAllLeases } from './db/job-chunks.js'
 import { roleIn } from './db/members.js'
 import { requireMigrated } from './db/migrate.js'
 import { openOwnDatabase, openServerDatabase } from './db/open.js'
-import { findPendingProjects, markOutboxPublished, readPendingOutbox, sweepOutbox } from './db/outbox.js'
+import { findPendingProjects, markOutboxPublished, readPendingOutbox, reopenOutbox, sweepOutbox } from './db/outbox.js'
 import { readSnapshot } from './db/snapshot.js'
 import { sweepAbandonedSources } from './db/sources.js'
 import { UsageError } from './errors.js'
@@ -89,6 +89,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
       pendingProjects: (limit) => findPendingProjects(db, limit),
       readPending: (project, limit) => readPendingOutbox(db, project, limit),
       markPublished: (project, no) => markOutboxPublished(db, project, no),
+      reopen: (project, no) => reopenOutbox(db, project, no),
     })
     outbox.start()
     stops.push(() => outbox.stop())

@@ -24,6 +24,8 @@ export interface OutboxOptions {
   readonly readPending: (project: ProjectId, limit: number) => Promise<readonly OutboxRow[]>
   /** Marks everything up to `no` as published. */
   readonly markPublished: (project: ProjectId, no: bigint) => Promise<void>
+  /** Makes everything after `no` unpublished again; answers how many rows that were. */
+  readonly reopen: (project: ProjectId, no: bigint) => Promise<number>
   /** How often every project is looked at, for rows whose writer died before it published. Default 1 000. */
   readonly sweepMs?: number
 }
@@ -33,7 +35,7 @@ const MAX_ROWS = 100
 /** Projects of one sweep; the next one takes the rest. */
 const MAX_PROJECTS = 100
 const SWEEP_MS = 1_000
-/** Bodies of one publish, in bytes; a single row is at most 33 KiB. */
+/** Bodies of one publish, in bytes; one row always goes. */
 const MAX_BODY_BYTES = 1024 * 1024
 
 /**
@@ -102,18 +104,23 @@ export class OutboxPublisher {
   }
 
   async #publishAll(project: ProjectId): Promise<void> {
-    for (;;) {
+    while (!this.#isStopped) {
       this.#again.delete(project)
       const rows = withinBytes(await this.#options.readPending(project, MAX_ROWS))
       const first = rows[0]
       if (first) {
-        const reply = await this.#options.bus.publish(project, rows.flatMap(itemsOf))
-        const taken = lastTaken(reply, rows)
-        if (taken < first.no)
-          throw new Error(`the bus has taken outbox item ${taken} and waits for the next, the oldest unpublished is ${first.no}`)
-        await this.#options.markPublished(project, taken)
+        const taken = lastTaken(await this.#options.bus.publish(project, rows.flatMap(itemsOf)), rows)
+        if (taken >= first.no) await this.#options.markPublished(project, taken)
+        else await this.#goBack(project, taken, first.no)
       } else if (!this.#again.has(project)) return
     }
+  }
+
+  /** The bus lost what it had taken after `taken`, as a Redis does that starts with an older copy of its data: that goes out again (B4). */
+  async #goBack(project: ProjectId, taken: bigint, first: bigint): Promise<void> {
+    const count = await this.#options.reopen(project, taken)
+    if (count === 0) throw new Error(`the bus has taken outbox item ${taken} and waits for the next, the oldest there is is ${first}`)
+    this.#options.log.warn({ project, count }, 'the bus went back, news goes out again')
   }
 }
 

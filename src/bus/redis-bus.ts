@@ -28,7 +28,7 @@ export interface RedisBusOptions {
   readonly streamMaxEvents?: number
   /** Age of the last event after which a stream is dropped. Default one hour. */
   readonly streamMaxAgeMs?: number
-  /** Hears of connections lost and found; never of their address, which may hold a password. */
+  /** Hears of connections lost and found, once each; never of their address, which may hold a password. */
   readonly onConnection?: (connection: 'commands' | 'subscriptions', state: 'ready' | 'lost') => void
 }
 
@@ -60,6 +60,7 @@ export class RedisBus implements Bus {
   readonly #heardAt = new Map<string, number>()
   #sweep: NodeJS.Timeout | null = null
   #isChecking = false
+  #isStopped = false
 
   constructor(options: RedisBusOptions) {
     const { url, prefix, streamMaxEvents, streamMaxAgeMs } = { ...DEFAULTS, ...options }
@@ -86,8 +87,15 @@ export class RedisBus implements Bus {
     for (const [name, redis] of [['commands', this.#commands] as const, ['subscriptions', this.#subscriber] as const]) {
       // Each failed attempt is an `error`; what matters is told by `ready` and `close`.
       redis.on('error', () => undefined)
-      redis.on('ready', () => options.onConnection?.(name, 'ready'))
-      redis.on('close', () => options.onConnection?.(name, 'lost'))
+      let isReady = false
+      redis.on('ready', () => {
+        isReady = true
+        options.onConnection?.(name, 'ready')
+      })
+      redis.on('close', () => {
+        if (isReady && !this.#isStopped) options.onConnection?.(name, 'lost')
+        isReady = false
+      })
     }
     this.#subscriber.on('message', (channel: string, text: string) => this.#receive(channel, text))
     this.#subscriber.on('ready', () => void this.#resubscribe())
@@ -111,6 +119,7 @@ export class RedisBus implements Bus {
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true
     if (this.#sweep) clearInterval(this.#sweep)
     for (const subscriptions of this.#subscriptions.values()) for (const subscription of subscriptions) subscription.close()
     this.#subscriptions.clear()

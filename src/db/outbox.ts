@@ -67,6 +67,12 @@ export async function markOutboxPublished(db: Db, project: ProjectId, no: bigint
     update outbox set published_at = now() where project_id = ${project}::uuid and no <= ${no} and published_at is null`
 }
 
+/** Makes everything after `no` unpublished again: the bus has lost it. Answers how many rows that were. */
+export async function reopenOutbox(db: Db, project: ProjectId, no: bigint): Promise<number> {
+  return db.$executeRaw`
+    update outbox set published_at = null where project_id = ${project}::uuid and no > ${no} and published_at is not null`
+}
+
 /** Deletes what was published more than {@link KEEP_HOURS} ago. */
 export async function sweepOutbox(db: Db): Promise<void> {
   await db.$executeRaw`delete from outbox where published_at < now() - make_interval(hours => ${KEEP_HOURS}::int)`

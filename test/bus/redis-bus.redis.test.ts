@@ -149,7 +149,7 @@ describe('a process that misses something', () => {
   let others: RedisBus
   let project: ProjectId
   let listener: Listener
-  let connections: { lost: number }
+  let connections: string[]
 
   beforeAll(async () => {
     // Its own, to flush it, to count its commands.
@@ -165,16 +165,14 @@ describe('a process that misses something', () => {
   })
   beforeEach(async () => {
     wire = await RedisProxy.open(server.url)
-    // Not reset but new: the bus of the test before may still be losing its own.
-    const own = { lost: 0 }
-    connections = own
+    const told: string[] = []
     bus = new RedisBus({
       url: wire.url,
-      onConnection(_, state) {
-        if (state === 'lost') own.lost++
-      },
+      onConnection: (connection, state) => void told.push(`${connection} ${state}`),
     })
     await bus.start()
+    expect(told.splice(0).sort()).toEqual(['commands ready', 'subscriptions ready'])
+    connections = told
     project = newId<ProjectId>()
     listener = new Listener()
   })
@@ -240,16 +238,17 @@ describe('a process that misses something', () => {
 
   test('[B6] while Redis is away commands fail at once and are not kept for later; reconnecting is no busy loop', async () => {
     await bus.subscribe(project, listener)
-    await wire.pullOut()
-    await heard(() => expect(connections.lost).toBeGreaterThanOrEqual(2))
-    const startedAt = performance.now()
+    wire.turnAway()
+    await heard(() => expect([...connections].sort()).toEqual(['commands lost', 'subscriptions lost']))
+    const [startedAt, before] = [performance.now(), wire.connections]
     const attempts = await Promise.allSettled(Array.from({ length: 20 }, () => bus.publish(project, [event()])))
     for (const attempt of attempts) expect(attempt).toMatchObject({ status: 'rejected', reason: { code: 'BUS_UNAVAILABLE' } })
     await expect(bus.subscribe(newId<ProjectId>(), new Listener())).rejects.toMatchObject({ code: 'BUS_UNAVAILABLE' })
     expect(performance.now() - startedAt).toBeLessThan(500)
-    await heard(() => expect(connections.lost).toBeGreaterThanOrEqual(6))
-    // Two connections that wait 25 ms to 2 s, ever longer: six attempts are not made in an instant.
-    expect(performance.now() - startedAt).toBeGreaterThan(75)
+    await heard(() => expect(wire.connections - before).toBeGreaterThanOrEqual(8))
+    // The fourth attempt of two connections comes after 25 + 50 + 100 ms at the earliest.
+    expect(performance.now() - startedAt).toBeGreaterThan(150)
+    expect(connections).toHaveLength(2)
     await wire.plugIn()
     await heard(() => bus.head(project))
     await others.publish(project, [event()])
@@ -265,7 +264,7 @@ describe('a process that misses something', () => {
     expect(performance.now() - startedAt).toBeLessThan(3_000)
     await others.publish(project, [event({}, 'meanwhile')])
     const before = wire.connections
-    await heard(() => expect(connections.lost).toBeGreaterThanOrEqual(1), 3_000)
+    await heard(() => expect(connections).toContain('commands lost'), 3_000)
     wire.release()
     await heard(() => expect(wire.connections).toBeGreaterThan(before))
     await heard(() => expect(listener.events.map(({ id }) => id)).toContain('meanwhile'))

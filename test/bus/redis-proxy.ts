@@ -8,6 +8,7 @@ export class RedisProxy {
   #server: Server | null = null
   #port = 0
   #isHeld = false
+  #isTurningAway = false
   #connections = 0
 
   private constructor(target: string) {
@@ -31,6 +32,8 @@ export class RedisProxy {
 
   /** Accepts connections, on the same port as before. */
   async plugIn(): Promise<void> {
+    this.#isTurningAway = false
+    if (this.#server?.listening) return
     this.#server = createServer((client) => this.#link(client)).listen(this.#port, '127.0.0.1')
     await once(this.#server, 'listening')
     this.#port = (this.#server.address() as AddressInfo).port
@@ -42,6 +45,12 @@ export class RedisProxy {
     this.#server?.close()
     this.cut()
     await closed
+  }
+
+  /** Ends all connections, and new ones at once; they are counted. */
+  turnAway(): void {
+    this.#isTurningAway = true
+    this.cut()
   }
 
   /** Ends all connections. */
@@ -64,6 +73,10 @@ export class RedisProxy {
 
   #link(client: Socket): void {
     this.#connections++
+    if (this.#isTurningAway) {
+      client.destroy()
+      return
+    }
     const server = connect(Number(this.#target.port), this.#target.hostname)
     const link = [client, server] as const
     this.#links.add(link)

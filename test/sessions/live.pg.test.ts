@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MemoryBus } from '../../src/bus/memory-bus.js'
 import { OutboxPublisher } from '../../src/bus/outbox.js'
 import { roleIn } from '../../src/db/members.js'
-import { findPendingProjects, markOutboxPublished, readPendingOutbox } from '../../src/db/outbox.js'
+import { findPendingProjects, markOutboxPublished, readPendingOutbox, reopenOutbox } from '../../src/db/outbox.js'
 import { readSnapshot } from '../../src/db/snapshot.js'
 import { createHttpServer, type HttpServer } from '../../src/http/server.js'
 import { cookiePrincipal } from '../../src/http/who.js'
@@ -36,6 +36,7 @@ describe('a process, from HTTP over the database and the bus to its sessions', (
       pendingProjects: (limit) => findPendingProjects(db, limit),
       readPending: (project, limit) => readPendingOutbox(db, project, limit),
       markPublished: (project, no) => markOutboxPublished(db, project, no),
+      reopen: (project, no) => reopenOutbox(db, project, no),
     })
     const isOriginAllowed = (asked: string) => asked === origin
     http = await createHttpServer({
