@@ -97,7 +97,8 @@ export class AmountRanks {
   /** |one − other| / max(|one|, |other|) in bps, rounded down; both of one currency. */
   distanceBps(one: number, other: number): number {
     if (one === other) return 0
-    const [a, b] = [this.#values[one]!, this.#values[other]!]
+    const a = this.#values[one]!
+    const b = this.#values[other]!
     if (typeof a === 'number' && typeof b === 'number') {
       const distance = Math.abs(a - b)
       const base = Math.max(Math.abs(a), Math.abs(b))

@@ -1,4 +1,4 @@
-import type { TokenLists, Tokens } from './tokens.js'
+import type { TokenKind, TokenLists, Tokens } from './tokens.js'
 
 /** Characters of a word, from its beginning or, of a number, from its end, that bring two records together. */
 const WORD_KEY_LENGTH = 4
@@ -10,7 +10,7 @@ const MIN_WORD_LENGTH = 3
  * comparison, nothing else.
  */
 export class CandidateKeys {
-  readonly #lists: TokenLists
+  readonly #lists: Readonly<Record<TokenKind, TokenLists>>
   readonly #tokens: Tokens
   /** Per token, 0: none. */
   readonly #beginnings: Uint32Array
@@ -34,17 +34,18 @@ export class CandidateKeys {
   of(position: number): Uint32Array {
     let count = 0
     const add = (key: number) => {
-      if (key !== 0 && count < this.#found.length && !this.#found.subarray(0, count).includes(key)) this.#found[count++] = key
+      for (let at = 0; at < count; at++) if (this.#found[at] === key) return
+      if (key !== 0 && count < this.#found.length) this.#found[count++] = key
     }
-    const { starts, tokens } = this.#lists
-    let before = 0
-    for (let at = starts[position]!; at < starts[position + 1]!; at++) {
-      const token = tokens[at]!
+    const { words, numbers } = this.#lists
+    for (let at = numbers.starts[position]!; at < numbers.starts[position + 1]!; at++) {
+      add(this.#beginnings[numbers.tokens[at]!]!)
+      add(this.#endings[numbers.tokens[at]!]!)
+    }
+    for (let at = words.starts[position]!; at < words.starts[position + 1]!; at++) {
+      const token = words.tokens[at]!
       add(this.#beginnings[token]!)
-      add(this.#endings[token]!)
-      const letter = this.#tokens.isNumber(token) ? 0 : this.#tokens.firstCode(token)
-      if (letter !== 0 && before !== 0) add(hashPair(before, letter))
-      before = letter
+      if (at > words.starts[position]!) add(hashPair(this.#tokens.firstCode(words.tokens[at - 1]!), this.#tokens.firstCode(token)))
     }
     return this.#found.subarray(0, count)
   }

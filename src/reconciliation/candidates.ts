@@ -2,6 +2,7 @@ import { assert } from '../errors.js'
 import type { Bands } from './amount-ranks.js'
 import { CandidateKeys } from './candidate-keys.js'
 import type { Profiles } from './profiles.js'
+import type { RecordTable } from './record-table.js'
 import type { AmountGate, DateGate, Pass } from './rules.js'
 import type { Sides } from './sides.js'
 import type { Tokens } from './tokens.js'
@@ -33,7 +34,8 @@ export class CandidateFinder {
   readonly #bands: Bands
   readonly #date: { readonly from: number; readonly to: number; readonly missing: boolean } | null
   readonly #keys: CandidateKeys
-  readonly #days: (position: number) => number | null
+  /** Of the asking side, {@link NO_DAY} for none. */
+  readonly #days: Float64Array
   /** First records of the other side's profiles by (amount, day). */
   readonly #order: Int32Array
   /** Days in that order, {@link NO_DAY} for none. */
@@ -64,10 +66,10 @@ export class CandidateFinder {
     )
     this.#ranks = ranks[from]
     this.#keys = new CandidateKeys(tokens, from)
-    this.#days = (position) => sides[from].day(position)
+    this.#days = daysOf(sides[from])
     const asking = firsts(profiles[from], ranks[from])
     this.#order = firsts(profiles[to], ranks[to])
-    const days = Float64Array.from({ length: sides[to].size }, (_, position) => sides[to].day(position) ?? NO_DAY)
+    const days = daysOf(sides[to])
     // Ties in an order of their own: what is found is a set.
     this.#order.sort((one, other) => ranks[to][one]! - ranks[to][other]! || days[one]! - days[other]! || one - other)
     this.#orderDays = Float64Array.from(this.#order, (position) => days[position]!)
@@ -93,7 +95,13 @@ export class CandidateFinder {
       this.#addRank(position, other)
     const start = this.#starts[low]!
     const end = this.#starts[high + 1]!
-    for (const key of this.#keys.of(position)) this.#postings.forEach(key, start, end, (index) => this.#add(position, index))
+    const { indexes } = this.#postings
+    for (const key of this.#keys.of(position)) {
+      const range = this.#postings.range(key)
+      if (range === undefined) continue
+      for (let at = lowerBound(indexes, range.start, range.end, start); at < range.end && indexes[at]! < end; at++)
+        this.#add(position, indexes[at]!)
+    }
     return this.#count
   }
 
@@ -115,8 +123,8 @@ export class CandidateFinder {
       this.#addRank(position, rank)
       return
     }
-    const day = this.#days(position)
-    if (day === null) return
+    const day = this.#days[position]!
+    if (day === NO_DAY) return
     const first = lowerBound(this.#orderDays, start, end, day)
     const last = lowerBound(this.#orderDays, first, end, day + 1)
     if (last - first > MAX_SAME_DAY) this.oversize++
@@ -129,11 +137,13 @@ export class CandidateFinder {
 
   #add(position: number, index: number): void {
     if (this.#seen[index] === this.#search) return
-    if (this.#date !== null) {
-      const [one, other] = [this.#days(position), this.#orderDays[index]!]
-      if (one === null || other === NO_DAY) {
-        if (!this.#date.missing) return
-      } else if (other - one < this.#date.from || other - one > this.#date.to) return
+    const date = this.#date
+    if (date !== null) {
+      const one = this.#days[position]!
+      const other = this.#orderDays[index]!
+      if (one === NO_DAY || other === NO_DAY) {
+        if (!date.missing) return
+      } else if (other - one < date.from || other - one > date.to) return
     }
     this.#seen[index] = this.#search
     if (this.#count === this.found.length) {
@@ -150,40 +160,45 @@ const NO_DAY = Number.NEGATIVE_INFINITY
 
 /** Who has a key, by amount. */
 class Postings {
-  readonly #ranges = new Map<number, number>()
-  readonly #starts: Int32Array
-  readonly #indexes: Int32Array
+  readonly #ranges = new Map<number, { readonly start: number; readonly end: number }>()
+  /** Places in the order, rising within a key. */
+  readonly indexes: Int32Array
 
   constructor(order: Int32Array, keys: CandidateKeys, asking: Int32Array, askingKeys: CandidateKeys) {
-    const asked = new Map<number, number>()
-    for (const position of asking) for (const key of askingKeys.of(position)) asked.set(key, (asked.get(key) ?? 0) + 1)
-    const counts = new Map<number, number>()
-    for (const position of order) for (const key of keys.of(position)) if (asked.has(key)) counts.set(key, (counts.get(key) ?? 0) + 1)
-    const starts = [0]
-    for (const [key, count] of counts) {
-      if (count > MAX_KEY_RECORDS || asked.get(key)! > MAX_KEY_RECORDS) continue
-      this.#ranges.set(key, starts.length - 1)
-      starts.push(starts.at(-1)! + count)
+    const asked = countKeys(asking, askingKeys)
+    const next = new Map<number, number>()
+    let start = 0
+    for (const [key, count] of countKeys(order, keys)) {
+      const others = asked.get(key)
+      if (others === undefined || count > MAX_KEY_RECORDS || others > MAX_KEY_RECORDS) continue
+      this.#ranges.set(key, { start, end: start + count })
+      next.set(key, start)
+      start += count
     }
-    this.#starts = Int32Array.from(starts)
-    this.#indexes = new Int32Array(starts.at(-1)!)
-    const next = this.#starts.slice()
+    this.indexes = new Int32Array(start)
     for (const [index, position] of order.entries()) {
       for (const key of keys.of(position)) {
-        const range = this.#ranges.get(key)
-        if (range !== undefined) this.#indexes[next[range]!++] = index
+        const at = next.get(key)
+        if (at === undefined) continue
+        this.indexes[at] = index
+        next.set(key, at + 1)
       }
     }
   }
 
-  /** Visits those with the key whose place in the order is in [start, end). */
-  forEach(key: number, start: number, end: number, visit: (index: number) => void): void {
-    const range = this.#ranges.get(key)
-    if (range === undefined) return
-    const last = this.#starts[range + 1]!
-    for (let at = lowerBound(this.#indexes, this.#starts[range]!, last, start); at < last && this.#indexes[at]! < end; at++)
-      visit(this.#indexes[at]!)
+  range(key: number): { readonly start: number; readonly end: number } | undefined {
+    return this.#ranges.get(key)
   }
+}
+
+function countKeys(positions: Int32Array, keys: CandidateKeys): Map<number, number> {
+  const counts = new Map<number, number>()
+  for (const position of positions) for (const key of keys.of(position)) counts.set(key, (counts.get(key) ?? 0) + 1)
+  return counts
+}
+
+function daysOf(table: RecordTable): Float64Array {
+  return Float64Array.from({ length: table.size }, (_, position) => table.day(position) ?? NO_DAY)
 }
 
 function dateWindow(gate: DateGate | undefined, from: 'left' | 'right') {

@@ -29,7 +29,7 @@ export class Engine {
     const pass = stage.pass === null ? undefined : this.#rules.passes[stage.pass]
     const common = { sides: this.#sides, residual, chunks }
     if (kind === 'breaks') {
-      this.#stage = new BreaksStage(common)
+      this.#stage = new BreaksStage({ ...common, rules: this.#rules })
       return
     }
     assert(pass !== undefined, `a ${kind} stage belongs to a pass`)

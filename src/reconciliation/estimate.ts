@@ -3,10 +3,10 @@ import { CandidateFinder, type FinderOptions } from './candidates.js'
 import { type Comparison, expectedOfMatches, expectedTextOfOthers, LEVEL_COUNTS, levelOf, MISSING } from './levels.js'
 import { estimateModel, type Model, type PairSample, type Shares } from './model.js'
 
-/** Pairs that are compared to learn what levels are worth: about half a second. */
-const SAMPLED_PAIRS = 1_000_000
+/** Pairs that are compared to learn what levels are worth: a few tenths of a second. */
+const SAMPLED_PAIRS = 600_000
 /** Of pairs within the gates that have nothing in common every so many-th is looked at. */
-const OTHERS_STEP = 16
+const OTHERS_STEP = 32
 
 /**
  * Learns what levels are worth from a sample of the records that are to be matched: drawn by the hash of their content, so it is the same
@@ -50,20 +50,28 @@ function samplePairs(
 ): PairSample {
   const sample = { starts: [0], patterns: [] as number[], weights: [] as number[] }
   const others = hashes[from === 'left' ? 'right' : 'left'].byPosition
-  const add = (one: number, other: number, weight: number) => {
-    sample.patterns.push(from === 'left' ? comparison.pattern(one, other) : comparison.pattern(other, one))
-    sample.weights.push(weight)
-  }
+  let compared = 0
   for (const { position, hash } of hashes[from].records) {
+    // Pairs of a record that have the same levels are one with their weights together.
+    const weights = new Map<number, number>()
+    const add = (other: number, weight: number) => {
+      const pattern = from === 'left' ? comparison.pattern(position, other) : comparison.pattern(other, position)
+      weights.set(pattern, (weights.get(pattern) ?? 0) + weight)
+      compared++
+    }
     const candidates = finder.find(position)
-    for (let index = 0; index < candidates; index++) add(position, finder.found[index]!, 1)
+    for (let index = 0; index < candidates; index++) add(finder.found[index]!, 1)
     const rest = finder.findRest(position)
     for (let index = 0; index < rest; index++) {
       const other = finder.found[index]!
-      if (mixed(hash ^ others[other]!) % OTHERS_STEP === 0) add(position, other, OTHERS_STEP)
+      if (mixed(hash ^ others[other]!) % OTHERS_STEP === 0) add(other, OTHERS_STEP)
+    }
+    for (const pattern of [...weights.keys()].sort((one, other) => one - other)) {
+      sample.patterns.push(pattern)
+      sample.weights.push(weights.get(pattern)!)
     }
     sample.starts.push(sample.patterns.length)
-    if (sample.patterns.length >= SAMPLED_PAIRS) break
+    if (compared >= SAMPLED_PAIRS) break
   }
   return sample
 }

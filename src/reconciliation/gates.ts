@@ -8,19 +8,26 @@ import type { Sides } from './sides.js'
 /** The hard limits of a pass, compiled for the two sides. Amounts of two currencies never pass, even where no gate names the amount. */
 export class Gates {
   readonly #sides: Sides
-  readonly #amount: AmountGate | undefined
+  readonly amount: AmountGate | undefined
   readonly #bands: Bands | undefined
   readonly date: DateGate | undefined
 
   constructor(pass: Pass, sides: Sides) {
     this.#sides = sides
-    this.#amount = pass.gates.find((gate) => gate.field === 'amount')
+    this.amount = pass.gates.find((gate) => gate.field === 'amount')
     this.date = pass.gates.find((gate) => gate.field === 'date')
-    this.#bands = this.#amount && sides.ranks.bands(this.#amount, 'left')
+    this.#bands = this.amount && sides.ranks.bands(this.amount, 'left')
   }
 
   passes(left: number, right: number): boolean {
-    return this.#passesAmount(left, right) && this.passesDate(left, right)
+    return this.passesAmount(left, right) && this.passesDate(left, right)
+  }
+
+  passesAmount(left: number, right: number): boolean {
+    const { ranks } = this.#sides
+    const [one, other] = [ranks.left[left]!, ranks.right[right]!]
+    if (this.#bands === undefined) return true
+    return one >= 0 && other >= this.#bands.from[one]! && other <= this.#bands.to[one]!
   }
 
   passesDate(left: number, right: number): boolean {
@@ -36,8 +43,8 @@ export class Gates {
     const { left: one, right: other } = this.#sides
     const gates: MatchExplanation['gates'][number][] = []
     const amounts = { left: one.amount(left), right: other.amount(right) }
-    if (this.#amount && amounts.left !== null && amounts.right !== null)
-      gates.push({ field: 'amount', ...amounts, difference: subtract(amounts.left, amounts.right), allowed: allowedAmount(this.#amount) })
+    if (this.amount && amounts.left !== null && amounts.right !== null)
+      gates.push({ field: 'amount', ...amounts, difference: subtract(amounts.left, amounts.right), allowed: allowedAmount(this.amount) })
     const days = { left: one.day(left), right: other.day(right) }
     if (this.date)
       gates.push({
@@ -48,13 +55,6 @@ export class Gates {
         allowed: `${this.date.from} to ${this.date.to} days`,
       })
     return gates
-  }
-
-  #passesAmount(left: number, right: number): boolean {
-    const { ranks } = this.#sides
-    const [one, other] = [ranks.left[left]!, ranks.right[right]!]
-    if (this.#bands === undefined) return true
-    return one >= 0 && other >= this.#bands.from[one]! && other <= this.#bands.to[one]!
   }
 }
 

@@ -83,14 +83,16 @@ export class Comparison {
   #amountLevel(left: number, right: number): number {
     if (!this.#has.amount) return 0
     const { ranks } = this.#sides
-    const [one, other] = [ranks.left[left]!, ranks.right[right]!]
+    const one = ranks.left[left]!
+    const other = ranks.right[right]!
     if (one === other) return this.#equalLevels[one]!
     return RARE_AMOUNTS.length + 2 * levelIn(AMOUNT_BPS, ranks.distanceBps(one, other)) + (other > one ? 1 : 0)
   }
 
   #dateLevel(left: number, right: number): number {
     if (!this.#has.date) return 0
-    const [one, other] = [this.#sides.left.day(left), this.#sides.right.day(right)]
+    const one = this.#sides.left.day(left)
+    const other = this.#sides.right.day(right)
     if (one === null || other === null) return MISSING.date
     if (one === other) return 0
     return 1 + 2 * levelIn(DAYS, Math.abs(other - one)) + (other > one ? 1 : 0)

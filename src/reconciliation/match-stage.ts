@@ -117,14 +117,14 @@ export class MatchStage {
     return cut
   }
 
-  /** Records that are alike in all that the pass compares; whom somebody refused a pair with stands alone. */
+  /** Records of the same amount and day, which the pass cannot tell apart; whom somebody refused a pair with stands alone. */
   #group(side: 'left' | 'right', positions: readonly number[]): Group[] {
     if (positions.length === 1) return [{ members: positions, partners: [] }]
     const table = this.#sides[side]
     const groups = new Map<string, number[]>()
     for (const position of positions) {
       const own = this.#residual.hasBarred(side, position) ? position : ''
-      const key = `${this.#sides.ranks[side][position]} ${this.#gates.date ? table.day(position) : ''} ${own}`
+      const key = `${this.#sides.ranks[side][position]} ${table.day(position)} ${own}`
       const group = groups.get(key)
       if (group) group.push(position)
       else groups.set(key, [position])
@@ -132,11 +132,9 @@ export class MatchStage {
     return [...groups.values()].map((members) => ({ members: members.sort((one, other) => this.#compare(side, one, other)), partners: [] }))
   }
 
-  /** By date, external id, row: the only order in which rows that look alike may be paired. */
+  /** By external id, row: the only order in which rows that look alike may be paired. */
   #compare(side: 'left' | 'right', one: number, other: number): number {
     const table = this.#sides[side]
-    const [day, otherDay] = [table.day(one) ?? Number.NEGATIVE_INFINITY, table.day(other) ?? Number.NEGATIVE_INFINITY]
-    if (day !== otherDay) return day - otherDay
     const [id, otherId] = [table.text('externalId', one) ?? '', table.text('externalId', other) ?? '']
     return id < otherId ? -1 : id > otherId ? 1 : one - other
   }

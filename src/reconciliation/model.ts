@@ -28,7 +28,9 @@ export interface PairSample {
 /** Shares that the levels are expected to have before anything was seen. */
 export type Shares = Readonly<Record<Compared, Float64Array>>
 
-const ROUNDS = 40
+const MAX_ROUNDS = 100
+/** The share of records with a partner changes less than this from round to round: learned. */
+const SETTLED = 1e-5
 /** Pairs that the expectation counts for: of matches; of others, as a share of all pairs that were seen. */
 const EXPECTED_MATCHES = 20
 const EXPECTED_OTHERS = 0.02
@@ -45,12 +47,14 @@ export function estimateModel(sample: PairSample, expected: { readonly matches: 
   let { matches, others } = expected
   /** Share of records that have a partner. */
   let matched = 0.5
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0, change = 1; round < MAX_ROUNDS && change > SETTLED; round++) {
     const found = expectation(sample, ratios(matches, others), matched / (1 - matched) / perRecord)
     matches = shares(found.matches, expected.matches, EXPECTED_MATCHES)
     others = shares(found.others, expected.others, Math.max(EXPECTED_MATCHES, EXPECTED_OTHERS * pairs))
     // One more of either kind than was seen: neither is impossible.
+    const before = matched
     matched = (found.total + 1) / (records + 2)
+    change = Math.abs(matched - before)
   }
   const ratio = ratios(matches, others)
   const bits = (value: number) => Math.round(MICROBITS * Math.min(MAX_BITS, Math.max(-MAX_BITS, Math.log2(value))))

@@ -1,9 +1,9 @@
 import { subtract } from '../money.js'
-import { formatDay } from './civil-day.js'
 import { countDays, Gates } from './gates.js'
 import { type Compared, describeLevel, levelOf, type Pattern } from './levels.js'
 import { MICROBITS, type Model } from './model.js'
 import type { Pass } from './rules.js'
+import { sharedWords, shortened, tokensOf } from './shared-words.js'
 import type { Sides } from './sides.js'
 import type { MatchDraft } from './stage.js'
 
@@ -40,7 +40,7 @@ export class PairExplainer {
       amountDifference,
       explanation: {
         pass: this.#pass.name,
-        summary: `${this.#summary(left, right, amountDifference)}`,
+        summary: this.#summary(left, right, amountDifference),
         gates: this.#gates.explain(left, right),
         levels: this.#pass.score!.map(({ field }) => {
           const level = levelOf(pattern, field)
@@ -63,33 +63,16 @@ export class PairExplainer {
     const amount = difference === '0' ? 'amount equal' : `amounts ${difference?.replace('-', '')} apart`
     const date =
       one === null || other === null ? 'a date is missing' : one === other ? 'same day' : `${countDays(Math.abs(one - other))} apart`
-    const words = this.#sharedWords(left, right)
+    const words = sharedWords(this.#sides.tokens, left, right, MAX_WORDS)
     return `${amount}, ${date}, ${words.length === 0 ? 'no word in common' : `both say ${words.join(' ')}`}`
   }
 
-  /** The words that tell most, in the order of the left text. */
-  #sharedWords(left: number, right: number): string[] {
-    const { tokens } = this.#sides
-    const ofRight = new Set(tokens.right.tokens.subarray(tokens.right.starts[right]!, tokens.right.starts[right + 1]!))
-    const shared = [...tokens.left.tokens.subarray(tokens.left.starts[left]!, tokens.left.starts[left + 1]!)].filter((token) =>
-      ofRight.has(token),
-    )
-    const best = new Set(shared.toSorted((one, other) => tokens.worth(other) - tokens.worth(one) || one - other).slice(0, MAX_WORDS))
-    return shared.filter((token) => best.has(token)).map((token) => shortened(tokens.word(token)))
-  }
-
+  /** What was compared: words and numbers as they were read; amounts and dates stand in the gates already. */
   #values(field: Compared, left: number, right: number): { readonly left: string | null; readonly right: string | null } {
-    const value = (side: 'left' | 'right', position: number) => {
-      const table = this.#sides[side]
-      if (field === 'amount') return table.amount(position)
-      if (field === 'words' || field === 'numbers') {
-        const texts = (['reference', 'counterparty', 'memo'] as const).flatMap((name) => table.text(name, position) ?? [])
-        return texts.length === 0 ? null : shortened(texts.join(' · '))
-      }
-      const day = table.day(position)
-      return day === null ? null : formatDay(day)
-    }
-    return { left: value('left', left), right: value('right', right) }
+    if (field === 'amount' || field === 'date') return { left: null, right: null }
+    const { tokens } = this.#sides
+    const text = (list: number[]) => (list.length === 0 ? null : shortened(list.map((token) => tokens.word(token)).join(' '), MAX_TEXT))
+    return { left: text(tokensOf(tokens.left[field], left)), right: text(tokensOf(tokens.right[field], right)) }
   }
 }
 
@@ -97,9 +80,4 @@ export class PairExplainer {
 function formatBits(microbits: number): string {
   const text = (microbits / MICROBITS).toFixed(2)
   return text === '-0.00' ? '0.00' : text
-}
-
-/** Cut between characters, not inside one. */
-function shortened(text: string): string {
-  return text.length <= MAX_TEXT ? text : `${[...text.slice(0, MAX_TEXT)].slice(0, -1).join('')}…`
 }

@@ -1,9 +1,7 @@
-import type { Tokens } from './tokens.js'
+import type { TokenKind, Tokens } from './tokens.js'
 
-/** Digits that one number must have to count as found inside another. */
-const MIN_CONTAINED = 5
-/** Characters that both words must have to count as the same with a slip. */
-const MIN_MISSPELT = 5
+/** Characters that both must have to count as the same with a slip, or one as found inside the other. */
+const MIN_COMPARED = 5
 /** Of what equal words are worth, in per cent: a number inside another; words that are one slip behind the first character apart. */
 const CONTAINED_PERCENT = 80
 const MISSPELT_PERCENT = 60
@@ -31,26 +29,29 @@ export class TextEvidence {
   }
 
   compare(left: number, right: number): void {
-    this.#compare(left, right, { numbers: false, into: this.words })
-    this.#compare(left, right, { numbers: true, into: this.numbers })
+    this.#compareKind(left, right, 'words')
+    this.#compareKind(left, right, 'numbers')
   }
 
-  /** Equal words first; of the others the closest ones pair off. */
-  #compare(left: number, right: number, { numbers, into }: { readonly numbers: boolean; readonly into: Evidence }): void {
-    const { left: one, right: other } = this.#tokens
+  /** Equal tokens first; of the others the closest ones pair off. */
+  #compareKind(left: number, right: number, kind: TokenKind): void {
+    const into = this[kind]
+    const one = this.#tokens.left[kind]
+    const other = this.#tokens.right[kind]
+    const start = one.starts[left]!
+    const end = one.starts[left + 1]!
+    const startRight = other.starts[right]!
+    const endRight = other.starts[right + 1]!
+    into.isGiven = end > start && endRight > startRight
+    into.shared = 0
+    into.against = 0
+    if (!into.isGiven) return
     let shared = 0
     let restRight = 0
-    for (let at = other.starts[right]!; at < other.starts[right + 1]!; at++) {
-      const token = other.tokens[at]!
-      if (this.#tokens.isNumber(token) === numbers) this.#restRight[restRight++] = token
-    }
-    const given = restRight
+    for (let at = startRight; at < endRight; at++) this.#restRight[restRight++] = other.tokens[at]!
     let restLeft = 0
-    let count = 0
-    for (let at = one.starts[left]!; at < one.starts[left + 1]!; at++) {
+    for (let at = start; at < end; at++) {
       const token = one.tokens[at]!
-      if (this.#tokens.isNumber(token) !== numbers) continue
-      count++
       let found = 0
       while (found < restRight && this.#restRight[found] !== token) found++
       if (found === restRight) {
@@ -60,7 +61,6 @@ export class TextEvidence {
       shared += this.#tokens.worth(token)
       for (restRight--; found < restRight; found++) this.#restRight[found] = this.#restRight[found + 1]!
     }
-    into.isGiven = given > 0 && count > 0
     while (restLeft > 0 && restRight > 0) {
       let best = 0
       let bestLeft = 0
@@ -92,22 +92,24 @@ export class TextEvidence {
 
   /** Of equally close pairs the first by words, whichever side they are on. */
   #isBefore(l: number, r: number, otherL: number, otherR: number): boolean {
-    const [a, b, c, d] = [this.#restLeft[l]!, this.#restRight[r]!, this.#restLeft[otherL]!, this.#restRight[otherR]!]
-    const byLow = Math.min(a, b) - Math.min(c, d)
-    return byLow === 0 ? Math.max(a, b) < Math.max(c, d) : byLow < 0
+    const one = this.#restLeft[l]!
+    const two = this.#restRight[r]!
+    const three = this.#restLeft[otherL]!
+    const four = this.#restRight[otherR]!
+    const byLow = Math.min(one, two) - Math.min(three, four)
+    return byLow === 0 ? Math.max(one, two) < Math.max(three, four) : byLow < 0
   }
 
   #relate(left: number, right: number): number {
     const tokens = this.#tokens
-    const isLeftShort = tokens.length(left) < tokens.length(right)
-    const short = isLeftShort ? left : right
-    const long = isLeftShort ? right : left
-    const length = tokens.length(short)
-    if (tokens.firstCode(left) === tokens.firstCode(right)) {
-      if (tokens.word(long).startsWith(tokens.word(short))) return tokens.prefixWorth(short)
-      if (length >= MIN_MISSPELT && isOneSlipApart(tokens.word(short), tokens.word(long))) return this.#part(left, right, MISSPELT_PERCENT)
-    }
-    if (tokens.isNumber(short) && length >= MIN_CONTAINED && tokens.word(long).includes(tokens.word(short)))
+    if (tokens.isPrefix(left, right)) return tokens.prefixWorth(left)
+    if (tokens.isPrefix(right, left)) return tokens.prefixWorth(right)
+    const shorter = Math.min(tokens.length(left), tokens.length(right))
+    if (shorter < MIN_COMPARED) return 0
+    const apart = Math.abs(tokens.length(left) - tokens.length(right))
+    if (apart <= 1 && tokens.firstCode(left) === tokens.firstCode(right) && isOneSlipApart(tokens.word(left), tokens.word(right)))
+      return this.#part(left, right, MISSPELT_PERCENT)
+    if (apart > 0 && tokens.isNumber(left) && isContained(tokens.word(left), tokens.word(right)))
       return this.#part(left, right, CONTAINED_PERCENT)
     return 0
   }
@@ -117,12 +119,19 @@ export class TextEvidence {
   }
 }
 
-/** Whether one character lost, replaced or exchanged with its neighbour makes one word the other; `short` is not longer. */
-export function isOneSlipApart(short: string, long: string): boolean {
-  if (long.length - short.length > 1) return false
+/** Whether one character lost, replaced or exchanged with its neighbour makes one word the other. */
+export function isOneSlipApart(one: string, other: string): boolean {
+  if (one.length > other.length) return isOneSlipApart(other, one)
+  if (other.length - one.length > 1) return false
   let start = 0
-  while (start < short.length && short[start] === long[start]) start++
-  if (short.length < long.length) return short.slice(start) === long.slice(start + 1)
-  if (short.slice(start + 1) === long.slice(start + 1)) return true
-  return short[start] === long[start + 1] && short[start + 1] === long[start] && short.slice(start + 2) === long.slice(start + 2)
+  while (start < one.length && one.charCodeAt(start) === other.charCodeAt(start)) start++
+  let end = 0
+  while (end < one.length - start && one.charCodeAt(one.length - 1 - end) === other.charCodeAt(other.length - 1 - end)) end++
+  const differing = other.length - start - end
+  if (differing <= 1) return true
+  return one.length === other.length && differing === 2 && one[start] === other[start + 1] && one[start + 1] === other[start]
+}
+
+function isContained(one: string, other: string): boolean {
+  return one.length < other.length ? other.includes(one) : one.includes(other)
 }
