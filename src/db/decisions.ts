@@ -94,6 +94,8 @@ async function decideOnce(tx: Tx, request: DecisionRequest): Promise<DecisionOut
       note: request.note,
       version: current.version,
       requestId: request.requestId,
+      // One act has one time: Prisma's own default is that of this process.
+      createdAt: current.decidedAt!,
     },
   })
   const removed = decision === 'confirm' ? await removeRivals(tx, current) : []

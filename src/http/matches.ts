@@ -12,7 +12,7 @@ import { enter } from './who.js'
 
 const PARAMS = z.object({ project: z.string() })
 const MATCH_PARAMS = PARAMS.extend({ match: z.string() })
-const CONFIDENCE = z.string().regex(/^(0|1|[01]?\.\d{1,5}|0\.\d{1,5})$/, 'must be a decimal number between 0 and 1')
+const CONFIDENCE = z.string().regex(/^(0(\.\d{1,5})?|1(\.0{1,5})?)$/, 'must be a decimal number from 0 to 1, with at most five decimals')
 const LIST = z.object({
   ...page,
   status: z.enum(MATCH_STATUSES).optional(),
