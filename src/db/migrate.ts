@@ -23,11 +23,15 @@ interface Migration {
  */
 export async function migrate(db: Db, directory: string = MIGRATIONS_DIR): Promise<string[]> {
   const migrations = await readMigrations(directory)
-  await db.$executeRawUnsafe(BOOK)
+  await db.$transaction(async (tx) => {
+    await lock(tx)
+    // Under the lock: `if not exists` alone fails when two look at once.
+    await tx.$executeRawUnsafe(BOOK)
+  })
   const applied: string[] = []
   for (const migration of migrations) {
     const isNew = await db.$transaction(async (tx) => {
-      await tx.$queryRaw`select 1 from pg_advisory_xact_lock(${MIGRATION_LOCK})`
+      await lock(tx)
       return applyOnce(tx, migration)
     })
     if (isNew) applied.push(migration.name)
@@ -49,6 +53,10 @@ export async function requireMigrated(db: Db, directory: string = MIGRATIONS_DIR
   const applied = new Set(rows.map((row) => row.name))
   const missing = (await readMigrations(directory)).find((migration) => !applied.has(migration.name))
   if (missing) throw new UsageError(`the database lacks migration ${missing.name}: run \`tallyroom migrate\` first`)
+}
+
+async function lock(tx: Tx): Promise<void> {
+  await tx.$queryRaw`select 1 from pg_advisory_xact_lock(${MIGRATION_LOCK})`
 }
 
 async function readMigrations(directory: string): Promise<Migration[]> {
