@@ -101,10 +101,11 @@ async function decideOnce(tx: Tx, request: DecisionRequest): Promise<DecisionOut
   const removed = decision === 'confirm' ? await removeRivals(tx, current) : []
   const resolved = decision === 'confirm' ? await resolveBreaks(tx, [...current.left, ...current.right]) : []
   const opened = decision === 'confirm' ? await openBreaks(tx, removed, 'taken') : await openBreaks(tx, [current], 'rejected')
+  const by = { actor: actor.id, trace: request.requestId }
   await appendOutbox(tx, project, [
-    { type: 'match.decided', actor: actor.id, data: { match: current } },
-    ...removed.map((rival) => ({ type: 'match.removed', actor: actor.id, data: { match: rival } })),
-    ...[...resolved, ...opened].map((changedBreak) => ({ type: 'break.changed', actor: actor.id, data: { break: changedBreak } })),
+    { type: 'match.decided', ...by, data: { match: current } },
+    ...removed.map((rival) => ({ type: 'match.removed', ...by, data: { match: rival } })),
+    ...[...resolved, ...opened].map((changedBreak) => ({ type: 'break.changed', ...by, data: { break: changedBreak } })),
   ])
   return { result: 'done', current }
 }

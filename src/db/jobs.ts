@@ -4,7 +4,7 @@ import { type JobId, newId, type ProjectId } from '../ids.js'
 import type { ControlTotal, JobNotice, JobState, JobView, UserRef } from '../protocol/views.js'
 import { DEFAULT_RULES, parseRules, type RuleSetDefinition, ruleSetHash } from '../reconciliation/rules.js'
 import { type Db, Prisma, type Tx } from './client.js'
-import { appendOutbox, type News } from './outbox.js'
+import { type Actor, appendOutbox, type News } from './outbox.js'
 
 /** What a job is made of, fixed when it starts. */
 const PLAN = z.object({
@@ -84,7 +84,7 @@ export async function createJob(
       },
     })
     const job = await readJob(tx, id)
-    await appendOutbox(tx, project, [{ type: 'job.queued', actor: actor?.id ?? null, data: { job } }])
+    await appendOutbox(tx, project, [{ type: 'job.queued', actor: actor?.id ?? null, trace: requestId, data: { job } }])
     return job
   })
 }
@@ -122,7 +122,7 @@ export function listJobs(
  * Ends a queued or running job and discards what it found; what people decided meanwhile stays.
  * @throws AppError `NOT_FOUND`; `CONFLICT` when it has ended already.
  */
-export async function cancelJob(db: Db, project: ProjectId, job: JobId, actor: UserRef): Promise<JobView> {
+export async function cancelJob(db: Db, project: ProjectId, job: JobId, actor: Actor): Promise<JobView> {
   return db.$transaction(async (tx) => {
     const view = await endJob(tx, job, { state: 'cancelled', project })
     if (view === null) {
@@ -130,16 +130,17 @@ export async function cancelJob(db: Db, project: ProjectId, job: JobId, actor: U
       if (current === null) throw new AppError('NOT_FOUND', { message: 'no such job' })
       throw new AppError('CONFLICT', { message: `the job is ${current.state} already`, details: { job: current } })
     }
-    await appendOutbox(tx, project, [lastWord('job.cancelled', view, actor.id)])
+    await appendOutbox(tx, project, [{ ...lastWord('job.cancelled', view, actor.id), trace: actor.requestId }])
     return view
   })
 }
 
-/** Ends the job as failed and discards what it found. Does nothing to a job that has ended. */
-export async function failJob(db: Db, job: JobId, error: { readonly code: string; readonly message: string }): Promise<void> {
-  await db.$transaction(async (tx) => {
+/** Ends the job as failed and discards what it found. Null, and nothing is done, when it has ended already. */
+export function failJob(db: Db, job: JobId, error: { readonly code: string; readonly message: string }): Promise<JobView | null> {
+  return db.$transaction(async (tx) => {
     const view = await endJob(tx, job, { state: 'failed', error })
     if (view !== null) await appendOutbox(tx, view.project as ProjectId, [lastWord('job.failed', view, null)])
+    return view
   })
 }
 

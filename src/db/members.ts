@@ -2,7 +2,7 @@ import { AppError } from '../errors.js'
 import type { ProjectId, UserId } from '../ids.js'
 import { type MemberView, ROLES, type Role, type UserRef } from '../protocol/views.js'
 import { type Db, Prisma, type Tx } from './client.js'
-import { appendOutbox } from './outbox.js'
+import { type Actor, appendOutbox } from './outbox.js'
 import { ensureUser } from './users.js'
 
 /** The part of a principal that decides about roles: who it is and what the token grants beside stored memberships. */
@@ -53,7 +53,7 @@ export async function putMember(
   db: Db,
   project: ProjectId,
   member: { readonly user: UserId; readonly name: string | null; readonly role: Role },
-  actor: UserRef,
+  actor: Actor,
 ): Promise<MemberView> {
   return db.$transaction(async (tx) => {
     const version = await lockForMembers(tx, project)
@@ -65,7 +65,7 @@ export async function putMember(
       insert into members (project_id, user_id, role, version) values (${project}::uuid, ${member.user}, ${member.role}, ${version})
       on conflict (project_id, user_id) do update set role = excluded.role, version = excluded.version`
     const view = await findMember(tx, project, member.user)
-    await appendOutbox(tx, project, [{ type: 'member.changed', actor: actor.id, data: { member: view } }])
+    await appendOutbox(tx, project, [{ type: 'member.changed', actor: actor.id, trace: actor.requestId, data: { member: view } }])
     return view!
   })
 }
@@ -74,14 +74,14 @@ export async function putMember(
  * Takes the person's role away and tells the project.
  * @throws AppError `NOT_FOUND` when there is no such member.
  */
-export async function removeMember(db: Db, project: ProjectId, user: UserId, actor: UserRef): Promise<MemberView> {
+export async function removeMember(db: Db, project: ProjectId, user: UserId, actor: Actor): Promise<MemberView> {
   return db.$transaction(async (tx) => {
     const version = await lockForMembers(tx, project)
     const before = await findMember(tx, project, user)
     if (before === null) throw new AppError('NOT_FOUND', { message: 'no such member' })
     await tx.member.delete({ where: { projectId_userId: { projectId: project, userId: user } } })
     const view: MemberView = { ...before, role: null, version }
-    await appendOutbox(tx, project, [{ type: 'member.changed', actor: actor.id, data: { member: view } }])
+    await appendOutbox(tx, project, [{ type: 'member.changed', actor: actor.id, trace: actor.requestId, data: { member: view } }])
     return view
   })
 }

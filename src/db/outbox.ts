@@ -1,6 +1,12 @@
 import { AppError } from '../errors.js'
 import { newId, type ProjectId } from '../ids.js'
+import type { UserRef } from '../protocol/views.js'
 import type { Db, Tx } from './client.js'
+
+/** Who does something, and by which request. */
+export interface Actor extends UserRef {
+  readonly requestId?: string
+}
 
 /** News about a stored fact. */
 export interface News {
@@ -9,6 +15,8 @@ export interface News {
   /** The user who did it; null for the engine's own. */
   readonly actor: string | null
   readonly data: object
+  /** Id of the request that caused it (HTTP.md "On every answer"). */
+  readonly trace?: string | null | undefined
   /** Latest value that ends in the same bus message, with the version of its last state. */
   readonly clears?: { readonly key: string; readonly version: number }
 }
@@ -17,7 +25,7 @@ export interface OutboxRow {
   readonly no: bigint
   readonly eventId: string
   readonly type: string
-  /** `{"actor":…,"data":…}`, encoded once. */
+  /** `{"actor":…,"data":…}`, `"trace"` too when there is one, encoded once. */
   readonly body: string
   readonly clearsKey: string | null
   readonly clearsVersion: number | null
@@ -35,7 +43,7 @@ export async function appendOutbox(tx: Tx, project: ProjectId, news: readonly Ne
   if (news.length === 0) return
   const ids = news.map(() => newId())
   const types = news.map((item) => item.type)
-  const bodies = news.map(({ actor, data }) => JSON.stringify({ actor, data }))
+  const bodies = news.map(({ actor, data, trace }) => JSON.stringify(trace == null ? { actor, data } : { actor, data, trace }))
   const keys = news.map((item) => item.clears?.key ?? null)
   const versions = news.map((item) => item.clears?.version ?? null)
   const count = await tx.$executeRaw`

@@ -3,7 +3,7 @@ import { newId, type ProjectId } from '../ids.js'
 import type { ProjectView, Role, UserRef } from '../protocol/views.js'
 import { type Db, Prisma, type Tx } from './client.js'
 import { type Grants, grantedRole, higherRole, insertMember } from './members.js'
-import { appendOutbox } from './outbox.js'
+import { type Actor, appendOutbox } from './outbox.js'
 
 /** What {@link listProjects} shows: the project and what the asking person may do in it. */
 export interface ListedProject {
@@ -73,7 +73,7 @@ export async function updateProject(
     readonly name?: string | undefined
     readonly settings?: Readonly<Record<string, unknown>> | undefined
   },
-  actor: UserRef,
+  actor: Actor,
 ): Promise<ProjectView> {
   return db.$transaction(async (tx) => {
     const changed = await tx.project.updateMany({
@@ -87,7 +87,7 @@ export async function updateProject(
     const view = await getProject(tx, project)
     if (view === null) throw new AppError('FORBIDDEN')
     if (changed.count === 0) throw new AppError('CONFLICT', { details: { current: view } })
-    await appendOutbox(tx, project, [{ type: 'project.changed', actor: actor.id, data: { project: view } }])
+    await appendOutbox(tx, project, [{ type: 'project.changed', actor: actor.id, trace: actor.requestId, data: { project: view } }])
     return view
   })
 }

@@ -1,8 +1,8 @@
 import { AppError } from '../errors.js'
 import { newId, type ProjectId, type SourceId } from '../ids.js'
-import type { Side, SourceState, SourceView, UserRef } from '../protocol/views.js'
+import type { Side, SourceState, SourceView } from '../protocol/views.js'
 import { type Db, Prisma, type Tx } from './client.js'
-import { appendOutbox } from './outbox.js'
+import { type Actor, appendOutbox } from './outbox.js'
 
 /** A row as a parser hands it over; exactly one of the outcomes, `record` null only when rejected. */
 export interface ImportedRow {
@@ -127,6 +127,7 @@ export async function finishSource(
     /** SHA-256 of the file, hex. */
     readonly hash: string
     readonly again: boolean
+    readonly actor: Actor | null
   },
 ): Promise<SourceView> {
   return db.$transaction(async (tx) => {
@@ -158,7 +159,10 @@ export async function finishSource(
       where twin.id = r.id and twin.no > 0`
     await tx.$executeRaw`update sources set state = 'ready', hash = ${input.hash}, version = version + 1 where id = ${input.source}::uuid`
     const [view] = await querySources(tx, Prisma.sql`s.id = ${input.source}::uuid`)
-    await appendOutbox(tx, input.project, [{ type: 'source.imported', actor: view!.createdBy?.id ?? null, data: { source: view } }])
+    const { actor } = input
+    await appendOutbox(tx, input.project, [
+      { type: 'source.imported', actor: actor?.id ?? null, trace: actor?.requestId, data: { source: view } },
+    ])
     return view!
   })
 }
@@ -224,7 +228,7 @@ export async function* readRejectedRows(
  * Removes a source with its records and what the engine made of them.
  * @throws AppError `NOT_FOUND`; `CONFLICT` when a person decided on one of its records, or a job is running.
  */
-export async function deleteSource(db: Db, project: ProjectId, source: SourceId, actor: UserRef): Promise<void> {
+export async function deleteSource(db: Db, project: ProjectId, source: SourceId, actor: Actor): Promise<void> {
   await db.$transaction(async (tx) => {
     await tx.$queryRaw`select 1 from projects where id = ${project}::uuid for update`
     const [view] = await querySources(tx, Prisma.sql`s.id = ${source}::uuid and s.project_id = ${project}::uuid and s.state = 'ready'`)
@@ -239,7 +243,12 @@ export async function deleteSource(db: Db, project: ProjectId, source: SourceId,
     if (busy?.decided) throw new AppError('CONFLICT', { message: 'people have decided on records of this file: it stays' })
     await tx.$executeRaw`delete from sources where id = ${source}::uuid`
     await appendOutbox(tx, project, [
-      { type: 'source.removed', actor: actor.id, data: { source: { ...view, version: view.version + 1 } satisfies SourceView } },
+      {
+        type: 'source.removed',
+        actor: actor.id,
+        trace: actor.requestId,
+        data: { source: { ...view, version: view.version + 1 } satisfies SourceView },
+      },
     ])
   })
 }

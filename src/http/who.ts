@@ -2,10 +2,11 @@ import type { FastifyRequest } from 'fastify'
 import type { Db } from '../db/client.js'
 import { findSession } from '../db/credentials.js'
 import { hasRole, roleIn } from '../db/members.js'
+import type { Actor } from '../db/outbox.js'
 import { ensureUser } from '../db/users.js'
 import { AppError } from '../errors.js'
 import { type ProjectId, parseId } from '../ids.js'
-import type { Role, UserRef } from '../protocol/views.js'
+import type { Role } from '../protocol/views.js'
 import { bearerToken, type Principal, sessionCookie } from '../sessions/auth.js'
 import type { HttpContext } from './context.js'
 
@@ -52,7 +53,7 @@ function isSameOrigin(request: FastifyRequest, isOriginAllowed: (origin: string)
 export interface Entrance {
   readonly project: ProjectId
   readonly role: Role
-  readonly user: UserRef
+  readonly user: Actor
 }
 
 /**
@@ -66,7 +67,7 @@ export async function enter({ db }: HttpContext, request: FastifyRequest, projec
   if (projectId === null || role === null) throw new AppError('FORBIDDEN')
   if (!hasRole(role, needed)) throw new AppError('FORBIDDEN', { message: `this needs the role ${needed}; yours is ${role}` })
   if (!SAFE_METHODS.has(request.method)) await ensureUser(db, principal.user)
-  return { project: projectId, role, user: principal.user }
+  return { project: projectId, role, user: { ...principal.user, requestId: request.id } }
 }
 
 declare module 'fastify' {

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { Db } from '../db/client.js'
+import type { Actor } from '../db/outbox.js'
 import { abandonSource, createSource, finishSource, insertRows, type RowProblem, readProblems } from '../db/sources.js'
 import { AppError } from '../errors.js'
 import type { ProjectId } from '../ids.js'
 import { CsvParser } from '../imports/csv-parser.js'
 import type { Doubt, Mapping, ParsedRecord, ParsedRow, StatementParser } from '../imports/statement-parser.js'
-import type { Side, SourceView, UserRef } from '../protocol/views.js'
+import type { Side, SourceView } from '../protocol/views.js'
 
 export interface ImportRequest {
   readonly db: Db
@@ -22,7 +23,7 @@ export interface ImportRequest {
   /** Import bytes that this side of the project has already. */
   readonly again?: boolean
   /** Stored as a user before. */
-  readonly actor: UserRef | null
+  readonly actor: Actor | null
 }
 
 export interface ImportResult {
@@ -58,11 +59,20 @@ export async function importStatement(request: ImportRequest): Promise<ImportRes
     mapping: statement.mapping,
     createdBy: actor?.id ?? null,
   })
+  let storing = Promise.resolve()
   try {
-    for await (const rows of statement.rows()) await insertRows(db, { source, project, side }, rows)
-    const view = await finishSource(db, { source, project, side, hash: hash.digest('hex'), again: request.again ?? false })
+    // A batch is stored while the next one is read: the database and this process work at the same time.
+    for await (const rows of statement.rows()) {
+      await storing
+      storing = insertRows(db, { source, project, side }, rows)
+      // Its failure is heard when it is awaited.
+      storing.catch(() => undefined)
+    }
+    await storing
+    const view = await finishSource(db, { source, project, side, hash: hash.digest('hex'), again: request.again ?? false, actor })
     return { source: view, mapping: statement.mapping, problems: await readProblems(db, source, PROBLEMS_SHOWN) }
   } catch (error) {
+    await storing.catch(() => undefined)
     await abandonSource(db, source)
     throw error
   }

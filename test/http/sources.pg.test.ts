@@ -127,7 +127,8 @@ describe.each(DATABASES)('sources on $name', ({ create }) => {
       ])
       expect(http.woken).toEqual([`outbox ${project}`])
       const news = await database.db.outbox.findMany({ where: { projectId: project } })
-      expect(news.map((row) => [row.type, JSON.parse(row.body)])).toEqual([['source.imported', { actor: 'ana', data: { source } }]])
+      const trace = answer.headers.get('x-request-id')
+      expect(news.map((row) => [row.type, JSON.parse(row.body)])).toEqual([['source.imported', { actor: 'ana', data: { source }, trace }]])
     })
 
     test('is a file whatever its content type says', async () => {
@@ -265,9 +266,9 @@ describe.each(DATABASES)('sources on $name', ({ create }) => {
       ],
     ]
     test.each(BAD)('%s', async (_, file, detail) => {
-      const mapping = file.includes('31.02') ? { mapping: '{"date":{"column":"date","format":"dd.MM.yyyy"}}' } : {}
+      const mapping = String(file).includes('31.02') ? { mapping: '{"date":{"column":"date","format":"dd.MM.yyyy"}}' } : {}
       for (const dryRun of ['false', 'true']) {
-        const answer = await upload<Problem>(file as BodyInit, { ...mapping, dryRun })
+        const answer = await upload<Problem>(file as NonNullable<RequestInit['body']>, { ...mapping, dryRun })
         // A dry run reads only the first batch: it shows 20 rejected rows where an import would end so.
         if (dryRun === 'true' && 'mapping' in mapping) expect(answer.status).toBe(200)
         else {
@@ -454,10 +455,15 @@ describe.each(DATABASES)('sources on $name', ({ create }) => {
     test('takes its records along and tells the project', async () => {
       const { source } = (await upload(FILE)).body
       expectProblem(await remove(source.id, await http.member(project, 'vic', 'viewer')), 403, 'FORBIDDEN')
-      expect((await remove(source.id)).status).toBe(204)
+      const removed = await remove(source.id)
+      expect(removed.status).toBe(204)
       expect(await countAll()).toMatchObject({ sources: 0, records: 0 })
       const news = await database.db.outbox.findFirstOrThrow({ where: { projectId: project, type: 'source.removed' } })
-      expect(JSON.parse(news.body)).toEqual({ actor: 'ana', data: { source: { ...source, version: 3 } } })
+      expect(JSON.parse(news.body)).toMatchObject({
+        actor: 'ana',
+        data: { source: { ...source, version: 3 } },
+        trace: removed.headers.get('x-request-id'),
+      })
       expectProblem(await remove(source.id), 404, 'NOT_FOUND')
       expect((await upload(FILE)).status).toBe(201)
     })
