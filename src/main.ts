@@ -36,9 +36,10 @@ if (name === undefined || name === 'help' || name === '--help') {
 function complain(error: unknown): number {
   if (error instanceof UsageError || error instanceof AppError) {
     console.error(error.message)
-    for (const problem of (error instanceof AppError && error.problems) || []) {
-      console.error(`  ${problem.path}: ${problem.message}`)
-      for (const reading of problem.readings ?? []) console.error(`    ${reading.value}: ${reading.example}`)
+    for (const { path, message, readings } of (error instanceof AppError && error.problems) || []) {
+      // The first problem is what the message is made of.
+      if (!error.message.includes(message)) console.error(`  ${path}: ${message}`)
+      for (const { value, example } of readings ?? []) console.error(`  ${path} ${JSON.stringify(value)}: ${example}`)
     }
     return 2
   }

@@ -16,6 +16,7 @@ import { importStatement } from '../jobs/import.js'
 import { JobWorker } from '../jobs/worker.js'
 import type { Log } from '../log.js'
 import type { JobView, Side, SourceView } from '../protocol/views.js'
+import { ofFile } from './file-check.js'
 import { count, type ProgressBar } from './progress-bar.js'
 import { differencesOf, type ReconcileReport, recordsOf } from './reconcile-report.js'
 import type { ReconcileRequest } from './reconcile-request.js'
@@ -24,6 +25,8 @@ import type { ReconcileRequest } from './reconcile-request.js'
 const KEY_SETTING = 'reconcile'
 /** How often the job's row is looked at. */
 const LOOK_EVERY_MS = 100
+/** Enough to see what is wrong with a file. */
+const PROBLEMS_SAID = 5
 
 /** The job ended without a result. */
 export class JobFailed extends Error {
@@ -109,7 +112,7 @@ async function importOnce(
   const name = basename(path)
   const mapping = request.mappings[side]
   try {
-    const { source } = await importStatement({
+    const { source, problems } = await importStatement({
       db,
       project,
       side,
@@ -121,14 +124,16 @@ async function importOnce(
       ...(mapping === undefined ? {} : { mapping }),
     })
     const { accepted, warning, rejected } = source.rows
-    bar.say(`imported ${name}: ${count(accepted + warning)} rows${rejected > 0 ? `, ${count(rejected)} rejected` : ''}`)
+    const slips = [...(warning > 0 ? [`${count(warning)} with a warning`] : []), ...(rejected > 0 ? [`${count(rejected)} rejected`] : [])]
+    bar.say(`imported ${name}: ${[`${count(accepted + warning)} rows`, ...slips].join(', ')}`)
+    for (const { row, column, message } of problems.slice(0, PROBLEMS_SAID))
+      bar.say(`  row ${count(row)}${column === null ? '' : `, ${column}`}: ${message}`)
     return source
   } catch (error) {
     if (signal.aborted) return null
-    if (!(error instanceof AppError)) throw error
     // Another process resumes the same run and was faster.
-    if (error.code === 'DUPLICATE_SOURCE') return (await imported()) ?? null
-    throw new AppError(error.code, { message: `${path}: ${error.message}`, problems: error.problems ?? [], cause: error })
+    if (error instanceof AppError && error.code === 'DUPLICATE_SOURCE') return (await imported()) ?? null
+    throw ofFile(error, path, side)
   }
 }
 

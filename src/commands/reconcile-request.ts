@@ -124,7 +124,8 @@ async function readOut(path: string, inputs: readonly string[]): Promise<Reconci
   try {
     await access(dirname(path), constants.W_OK)
   } catch (error) {
-    throw new UsageError(`--out (${path}) cannot be written: ${(error as Error).message}`)
+    const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? `there is no folder ${dirname(path)}` : (error as Error).message
+    throw new UsageError(`--out (${path}) cannot be written: ${why}`)
   }
   const existing = await realpath(path).catch(() => null)
   if (existing !== null && (await stat(existing)).isDirectory()) throw new UsageError(`--out (${path}) is a folder`)

@@ -9,6 +9,7 @@ import { AppError, ERRORS, UsageError } from '../errors.js'
 import { exportRows } from '../exports/export.js'
 import type { ProjectId } from '../ids.js'
 import { createLog } from '../log.js'
+import { checkFiles } from './file-check.js'
 import { JobFailed, reconcileFiles } from './file-reconciliation.js'
 import { openPrivateDatabase, type PrivateDatabase } from './private-database.js'
 import { ProgressBar } from './progress-bar.js'
@@ -38,6 +39,8 @@ export async function run(args: readonly string[]): Promise<number> {
 }
 
 async function reconcile(request: ReconcileRequest, config: Config, signal: AbortSignal): Promise<number> {
+  const bar = new ProgressBar(process.stderr)
+  await checkFiles(request, (line) => bar.say(line))
   const database = await openDatabase(config, request)
   // What was done so far stays when it can still come to something.
   let keep: 'keep' | undefined = 'keep'
@@ -46,7 +49,7 @@ async function reconcile(request: ReconcileRequest, config: Config, signal: Abor
       database,
       request,
       maxRunningJobs: config.MAX_RUNNING_JOBS,
-      bar: new ProgressBar(process.stderr),
+      bar,
       log: createLog(config.LOG_LEVEL),
       signal,
     })
