@@ -21,7 +21,6 @@ import type { ProjectId } from './ids.js'
 import { ProgressPublisher } from './jobs/progress.js'
 import { JobWorker } from './jobs/worker.js'
 import type { Log } from './log.js'
-import { CLOSE_CODES } from './protocol/close-codes.js'
 import { jobKey, latestBody } from './protocol/events.js'
 import { MAX_CLIENT_FRAME_BYTES } from './protocol/messages.js'
 import { JSON_SUBPROTOCOL, LIVE_PATH } from './protocol/version.js'
@@ -45,6 +44,8 @@ export interface App {
   stop(): Promise<void>
 }
 
+/** Who leaves more unread is closed. */
+const SLOW_BYTES = 1024 * 1024
 const HOUSEKEEPING_MS = 10 * 60 * 1000
 /** Connections beside those of the workers' slots. */
 const API_POOL_SIZE = 10
@@ -71,13 +72,13 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     if (isEmbedded) await releaseAllLeases(db)
     await sweepAbandonedSources(db, isEmbedded ? 'all' : 'stale')
 
+    const retention = { streamMaxEvents: config.STREAM_MAX_EVENTS, streamMaxAgeMs: config.STREAM_MAX_AGE_MS }
     const bus: Bus =
       config.REDIS_URL === undefined
-        ? new MemoryBus()
+        ? new MemoryBus(retention)
         : new RedisBus({
             url: config.REDIS_URL,
-            streamMaxEvents: config.STREAM_MAX_EVENTS,
-            streamMaxAgeMs: config.STREAM_MAX_AGE_MS,
+            ...retention,
             onConnection: (connection, state) => log.warn({ connection, state }, 'a connection to Redis changed'),
           })
     await bus.start()
@@ -129,7 +130,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
         path: LIVE_PATH,
         subprotocols: [JSON_SUBPROTOCOL],
         maxMessageBytes: MAX_CLIENT_FRAME_BYTES,
-        slowCloseCode: CLOSE_CODES.SLOW_CONSUMER,
+        slowBytes: SLOW_BYTES,
       }),
       log,
       node: randomUUID().slice(0, 8),

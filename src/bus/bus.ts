@@ -1,4 +1,5 @@
 import type { ProjectId } from '../ids.js'
+import type { Position } from '../protocol/position.js'
 
 /** Items of one publish, and of one bus message at most. */
 export const MAX_ITEMS = 1_000
@@ -90,6 +91,20 @@ export interface BusState {
   readonly latest: readonly BusLatest[]
 }
 
+export interface ReadLimits {
+  /** At least 1. */
+  readonly maxEvents: number
+  /** Bytes of the bodies together; the first event is answered whatever its size. */
+  readonly maxBytes: number
+}
+
+/** What follows a position, as of one moment. */
+export interface BusEvents {
+  readonly head: BusHead
+  /** Directly after the position, in order, without a hole. They end before the head only where a limit was reached. */
+  readonly events: readonly BusEvent[]
+}
+
 export interface BusListener {
   /** The next message of the project: its events follow the last ones without a hole. Must not throw. */
   onMessage(message: BusMessage): void
@@ -129,6 +144,15 @@ export interface Bus {
 
   /** Position of the last event; makes an epoch where there is none. */
   head(project: ProjectId): Promise<BusHead>
+
+  /**
+   * The events after a position that can be resumed; null for one that cannot (J3). *Resumable*: the epoch is current, and the event at `seq`
+   * is retained under that `id`, or both are the head's, or `seq` is 0 and the first event is retained or there was none. Events are retained
+   * at least as many and as long as the bus was told to (`STREAM_MAX_EVENTS`, `STREAM_MAX_AGE_MS` after the last publish). One reading: the
+   * caller shares it among all who stand at that position, and calls again after the last event for what lies behind a limit.
+   * @throws AppError `BUS_UNAVAILABLE`.
+   */
+  readEvents(project: ProjectId, after: Position, limits: ReadLimits): Promise<BusEvents | null>
 
   /** Live latest values with the head they belong to, in one step; tombstones are left out. */
   latest(project: ProjectId): Promise<BusState>

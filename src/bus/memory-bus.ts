@@ -1,9 +1,11 @@
 import { AppError } from '../errors.js'
 import { newId, type ProjectId } from '../ids.js'
 import { TOMBSTONE_BODY } from '../protocol/events.js'
+import type { Position } from '../protocol/position.js'
 import {
   type Bus,
   type BusEvent,
+  type BusEvents,
   type BusHead,
   type BusItem,
   type BusLatest,
@@ -16,12 +18,24 @@ import {
   ID_BUCKET_MS,
   MAX_BUCKET_IDS,
   MAX_LIVE_KEYS,
+  type ReadLimits,
   TOMBSTONE_MS,
 } from './bus.js'
 import { newEpoch } from './epoch.js'
 import { assertItems, invalidItem } from './items.js'
 
-/** What publish.lua keeps in Redis, without the stream: nothing is ever missed inside one process. */
+export interface MemoryBusOptions {
+  /** Events that a project keeps for who resumes. Default 10 000. */
+  readonly streamMaxEvents?: number
+  /** Age of the last publish after which a project's events are dropped. Default one hour. */
+  readonly streamMaxAgeMs?: number
+  /** Unix time in milliseconds. */
+  readonly now?: () => number
+}
+
+const DEFAULTS = { streamMaxEvents: 10_000, streamMaxAgeMs: 3_600_000, now: () => Date.now() } satisfies Required<MemoryBusOptions>
+
+/** What publish.lua keeps in Redis. */
 interface ProjectNews {
   readonly epoch: string
   seq: number
@@ -29,6 +43,9 @@ interface ProjectNews {
   n: number
   /** Number of the last outbox item taken; null before the first. */
   outboxNo: bigint | null
+  /** The last events by their `seq`. */
+  readonly events: Map<number, BusEvent>
+  publishedAt: number
   readonly latest: Map<string, BusLatest & { readonly storedAt: number }>
   readonly ids: { bucket: number; current: Map<string, number>; previous: Map<string, number> }
   readonly listeners: Set<BusListener>
@@ -39,12 +56,13 @@ export class MemoryBus implements Bus {
   readonly durable = false
   readonly #projects = new Map<ProjectId, ProjectNews>()
   readonly #undelivered: { readonly news: ProjectNews; readonly message: BusMessage }[] = []
-  readonly #now: () => number
+  readonly #options: Required<MemoryBusOptions>
+  /** Who has events, the longest silent first. */
+  readonly #retaining = new Set<ProjectNews>()
   #isDelivering = false
 
-  /** `now`: Unix time in milliseconds. */
-  constructor(now: () => number = Date.now) {
-    this.#now = now
+  constructor(options: MemoryBusOptions = {}) {
+    this.#options = { ...DEFAULTS, ...options }
   }
 
   async start(): Promise<void> {}
@@ -56,7 +74,7 @@ export class MemoryBus implements Bus {
   async publish(project: ProjectId, items: readonly BusItem[]): Promise<BusReply> {
     assertItems(items)
     const news = this.#newsOf(project)
-    const now = this.#now()
+    const now = this.#options.now()
     turnBuckets(news, now)
     const remembered = items.filter((item) => item.kind === 'event' && item.id !== undefined).length
     if (remembered > 0 && news.ids.current.size + remembered > MAX_BUCKET_IDS) {
@@ -95,6 +113,7 @@ export class MemoryBus implements Bus {
     })
     if (events.length + latest.length > 0) {
       news.n++
+      this.#retain(news, events, now)
       this.#deliver(news, { project, epoch: news.epoch, n: news.n, events, latest })
     }
     return { epoch: news.epoch, results }
@@ -123,6 +142,22 @@ export class MemoryBus implements Bus {
     return headOf(this.#newsOf(project))
   }
 
+  async readEvents(project: ProjectId, after: Position, { maxEvents, maxBytes }: ReadLimits): Promise<BusEvents | null> {
+    const news = this.#newsOf(project)
+    this.#dropOld(this.#options.now())
+    if (!isResumable(news, after)) return null
+    const events: BusEvent[] = []
+    let bytes = 0
+    for (let seq = after.seq + 1; events.length < maxEvents; seq++) {
+      const event = news.events.get(seq)
+      if (!event) break
+      bytes += Buffer.byteLength(event.body)
+      if (bytes > maxBytes && events.length > 0) break
+      events.push(event)
+    }
+    return { head: headOf(news), events }
+  }
+
   async latest(project: ProjectId): Promise<BusState> {
     return stateOf(this.#newsOf(project))
   }
@@ -131,10 +166,41 @@ export class MemoryBus implements Bus {
     let news = this.#projects.get(project)
     if (!news) {
       const ids = { bucket: 0, current: new Map(), previous: new Map() }
-      news = { epoch: newEpoch(), seq: 0, id: '', n: 0, outboxNo: null, latest: new Map(), ids, listeners: new Set() }
+      news = {
+        epoch: newEpoch(),
+        seq: 0,
+        id: '',
+        n: 0,
+        outboxNo: null,
+        events: new Map(),
+        publishedAt: 0,
+        latest: new Map(),
+        ids,
+        listeners: new Set(),
+      }
       this.#projects.set(project, news)
     }
     return news
+  }
+
+  #retain(news: ProjectNews, events: readonly BusEvent[], now: number): void {
+    this.#dropOld(now)
+    for (const event of events) {
+      news.events.set(event.seq, event)
+      news.events.delete(event.seq - this.#options.streamMaxEvents)
+    }
+    news.publishedAt = now
+    this.#retaining.delete(news)
+    if (news.events.size > 0) this.#retaining.add(news)
+  }
+
+  /** Without a timer: while nobody publishes, nothing grows either. */
+  #dropOld(now: number): void {
+    for (const news of this.#retaining) {
+      if (now - news.publishedAt < this.#options.streamMaxAgeMs) return
+      news.events.clear()
+      this.#retaining.delete(news)
+    }
   }
 
   /** A listener that publishes must not overtake the message it is hearing. */
@@ -154,6 +220,13 @@ export class MemoryBus implements Bus {
 
 function headOf({ epoch, seq, id, n }: ProjectNews): BusHead {
   return { epoch, seq, id, n }
+}
+
+/** J3, in its order. */
+function isResumable(news: ProjectNews, { epoch, seq, id }: Position): boolean {
+  if (epoch !== news.epoch) return false
+  if (seq === 0) return news.seq === 0 || news.events.has(1)
+  return news.events.get(seq)?.id === id || (seq === news.seq && id === news.id)
 }
 
 function stateOf(news: ProjectNews): BusState {

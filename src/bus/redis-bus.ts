@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { Redis, type RedisOptions } from 'ioredis'
+import { type ChainableCommander, Redis, type RedisOptions } from 'ioredis'
 import { AppError } from '../errors.js'
 import { newId, type ProjectId } from '../ids.js'
 import { TOMBSTONE_BODY } from '../protocol/events.js'
+import type { Position } from '../protocol/position.js'
 import {
   type Bus,
+  type BusEvent,
+  type BusEvents,
   type BusHead,
   type BusItem,
   type BusListener,
@@ -14,6 +17,7 @@ import {
   type BusState,
   type BusSubscription,
   ID_BUCKET_MS,
+  type ReadLimits,
 } from './bus.js'
 import { parseBusMessage, timestampOf } from './bus-message.js'
 import { assertItems, invalidItem } from './items.js'
@@ -44,6 +48,8 @@ const RECONNECT = { minDelayMs: 100, maxDelayMs: 2_000 }
 /** A project silent for this long is compared with its meta (B2); with the sweep and its jitter within 4 s (D7). */
 const SILENCE_MS = 3_000
 const SWEEP_MS = 500
+/** Redis counts entries, not bytes: the first page shows how large they are, and is not much too much when they are as large as they can be. */
+const FIRST_PAGE_EVENTS = 16
 /** Of the interface of publish.lua. */
 const SCRIPT_VERSION = '1'
 
@@ -167,6 +173,45 @@ export class RedisBus implements Bus {
     return { head, latest: latest.filter((value) => value.body !== TOMBSTONE_BODY) }
   }
 
+  async readEvents(project: ProjectId, after: Position, { maxEvents, maxBytes }: ReadLimits): Promise<BusEvents | null> {
+    const events: BusEvent[] = []
+    let bytes = 0
+    for (let count = FIRST_PAGE_EVENTS; ; count = Math.ceil((maxBytes - bytes) / (bytes / events.length)) + 1) {
+      const last = events.at(-1)
+      // Each page proves anew that it continues the one before.
+      const position = last ? { epoch: after.epoch, seq: last.seq, id: last.id } : after
+      const page = await this.#readPage(project, position, Math.min(count, maxEvents - events.length))
+      if (page === null) return null
+      for (const event of page.events) {
+        bytes += Buffer.byteLength(event.body)
+        if (bytes > maxBytes && events.length > 0) return { head: page.head, events }
+        events.push(event)
+      }
+      const isAtHead = (events.at(-1)?.seq ?? after.seq) === page.head.seq
+      if (isAtHead || events.length >= maxEvents || bytes >= maxBytes) return { head: page.head, events }
+    }
+  }
+
+  /** The next events, at most `count`, at least one unless the position is the head; null when it cannot be resumed (J3). */
+  async #readPage(project: ProjectId, { epoch, seq, id }: Position, count: number): Promise<BusEvents | null> {
+    // From the position's own entry, which proves that this is the history it is from.
+    const transaction = this.#commands
+      .multi()
+      .hmget(this.#key(project, 'meta'), 'epoch', 'seq', 'id', 'n')
+      .xrange(this.#key(project, 'stream'), `${seq}-0`, '+', 'COUNT', count + 1)
+    const [meta, stream] = await this.#execute(transaction)
+    const head = headOf(meta)
+    if (head.epoch !== epoch || seq > head.seq) return null
+    if (seq === head.seq && (id === head.id || seq === 0)) return { head, events: [] }
+    const entries = entriesOf(stream)
+    const own = seq === 0 ? null : entries.shift()
+    const events = entries.slice(0, count)
+    const isRetained = own === null || (own?.seq === seq && own.id === id)
+    // Redis under an evicting policy may have lost any entry: never a hole.
+    const isWhole = events.length > 0 && events.every((event, index) => event.seq === seq + 1 + index)
+    return isRetained && isWhole ? { head, events } : null
+  }
+
   /** Names in Redis are made of the prefix and a project's UUID, never of what a client wrote. */
   #key(project: ProjectId, name: string): string {
     return `${this.#prefix}:{${project}}:${name}`
@@ -198,23 +243,27 @@ export class RedisBus implements Bus {
       .hmget(this.#key(project, 'meta'), 'epoch', 'seq', 'id', 'n')
       .hgetall(this.#key(project, 'latest'))
     if (afterSeq !== null) transaction.xrange(this.#key(project, 'stream'), `(${afterSeq}-0`, '+')
-    const [meta, latest, stream] = await available(async () => {
-      const replies = (await transaction.exec()) ?? []
-      for (const [error] of replies) if (error) throw error
-      return replies
-    })
-    // Replies of a transaction are untyped; their shapes are those of HMGET, HGETALL and XRANGE.
-    const [epoch, seq, id, n] = (meta?.[1] ?? []) as (string | null)[]
-    if (!epoch) {
+    const [meta, latest, stream] = await this.#execute(transaction)
+    const head = headOf(meta)
+    if (head.epoch === '') {
       await this.#runScript(project, 0, [])
       return this.#read(project, afterSeq)
     }
-    const entries = (stream?.[1] ?? []) as [string, string[]][]
     return {
-      head: { epoch, seq: Number(seq ?? 0), id: id ?? '', n: Number(n ?? 0) },
-      events: entries.map(([entryId, fields]) => eventOf(entryId, fields)),
-      latest: Object.entries((latest?.[1] ?? {}) as Record<string, string>).map(([key, value]) => latestOf(key, value)),
+      head,
+      events: entriesOf(stream),
+      // The reply of HGETALL.
+      latest: Object.entries((latest ?? {}) as Record<string, string>).map(([key, value]) => latestOf(key, value)),
     }
+  }
+
+  /** The replies of a transaction, untyped as they are. */
+  #execute(transaction: ChainableCommander): Promise<unknown[]> {
+    return available(async () => {
+      const replies = (await transaction.exec()) ?? []
+      for (const [error] of replies) if (error) throw error
+      return replies.map(([, reply]) => reply)
+    })
   }
 
   #receive(channel: string, text: string): void {
@@ -319,8 +368,19 @@ function resultOf(text: string, name: string): BusResult {
   return { kind: 'sequenced', id: name, seq: Number(value) }
 }
 
+/** The reply of HMGET of `epoch`, `seq`, `id` and `n`; an epoch of "": there is no meta. */
+function headOf(reply: unknown): BusHead {
+  const [epoch, seq, id, n] = (reply ?? []) as (string | null)[]
+  return { epoch: epoch ?? '', seq: Number(seq ?? 0), id: id ?? '', n: Number(n ?? 0) }
+}
+
+/** The reply of XRANGE. */
+function entriesOf(reply: unknown): BusEvent[] {
+  return ((reply ?? []) as [string, string[]][]).map(([entryId, fields]) => eventOf(entryId, fields))
+}
+
 /** A stream entry: `<seq>-0` and pairs of field and value. */
-function eventOf(entryId: string, fields: readonly string[]): ProjectReading['events'][number] {
+function eventOf(entryId: string, fields: readonly string[]): BusEvent {
   const values: Record<string, string> = {}
   for (let at = 0; at + 1 < fields.length; at += 2) values[fields[at] ?? ''] = fields[at + 1] ?? ''
   return {

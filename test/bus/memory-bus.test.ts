@@ -8,7 +8,7 @@ busContract('the bus in memory', async () => ({ bus: new MemoryBus(), stop: asyn
 
 test('[P3] an id is remembered for ten minutes at least, and not much longer', async () => {
   let now = 1_800_000_000_000 - 1
-  const bus = new MemoryBus(() => now)
+  const bus = new MemoryBus({ now: () => now })
   const project = newId<ProjectId>()
   const kindOf = async () => (await bus.publish(project, [event({}, 'a')])).results[0]?.kind
   expect(await kindOf()).toBe('sequenced')
@@ -20,7 +20,7 @@ test('[P3] an id is remembered for ten minutes at least, and not much longer', a
 
 test('[D4] tombstones that have stood for ten minutes make room for live keys', async () => {
   let now = 1_800_000_000_000
-  const bus = new MemoryBus(() => now)
+  const bus = new MemoryBus({ now: () => now })
   const project = newId<ProjectId>()
   await bus.publish(project, [latest('gone', 1)])
   await bus.publish(project, [latest('gone', null)])
@@ -37,7 +37,7 @@ test('[D4] tombstones that have stood for ten minutes make room for live keys', 
 
 test('[B7] more than 200,000 ids in ten minutes are refused, events without one are not', async () => {
   let now = 1_800_000_000_000
-  const bus = new MemoryBus(() => now)
+  const bus = new MemoryBus({ now: () => now })
   const project = newId<ProjectId>()
   for (let sent = 0; sent < MAX_BUCKET_IDS; sent += MAX_ITEMS) {
     await bus.publish(
