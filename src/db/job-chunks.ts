@@ -71,9 +71,22 @@ export async function releaseChunk(db: Db, lease: ChunkLease, error: string | nu
     where ${isChunk(lease)}`
 }
 
+/** Frees what this owner holds: for who works on nothing, and whose attempts to give it back may have failed. */
+export async function releaseLeasesOf(db: Db, owner: string): Promise<void> {
+  await db.$executeRaw`update job_chunks set lease_until = null, lease_owner = null where state = 'waiting' and lease_owner = ${owner}`
+}
+
 /** Frees every lease: for who knows that no other worker lives (the embedded database belongs to one process). */
 export async function releaseAllLeases(db: Db): Promise<void> {
   await db.$executeRaw`update job_chunks set lease_until = null, lease_owner = null where state = 'waiting' and lease_until is not null`
+}
+
+/** Whether the lease still counts. The job's row is locked from then on, so that nobody ends the job before the transaction does. */
+export async function holdsLease(tx: Tx, lease: ChunkLease): Promise<boolean> {
+  const rows = await tx.$queryRaw<unknown[]>`
+    select 1 from jobs where id = ${lease.job}::uuid and state = 'running' and exists (select 1 from job_chunks c where ${isChunk(lease)})
+    for update`
+  return rows.length > 0
 }
 
 /**
@@ -94,8 +107,14 @@ export async function bookChunk(
   const running = await tx.$executeRaw`
     update jobs set processed = processed + (select weight from job_chunks c where ${isChunk(lease)}),
       matched = matched + ${found.matched}, suggested = suggested + ${found.suggested}, break_count = break_count + ${found.breaks},
-      progress = case when ${found.notices.length} = 0 then progress
-        else jsonb_set(progress, '{notices}', coalesce(progress -> 'notices', '[]') || ${JSON.stringify(found.notices)}::jsonb) end,
+      progress = case when ${found.notices.length} = 0 then progress else jsonb_set(progress, '{notices}', (
+        select jsonb_agg(jsonb_build_object('code', code, 'pass', pass, 'count', total) order by pass, code)
+        from (
+          select code, pass, sum("count") as total
+          from jsonb_to_recordset(coalesce(progress -> 'notices', '[]') || ${JSON.stringify(found.notices)}::jsonb)
+            as notice (code text, pass text, "count" bigint)
+          group by code, pass
+        ) merged)) end,
       version = version + 1
     where id = ${lease.job}::uuid and state = 'running' and exists (select 1 from job_chunks c where ${isChunk(lease)})`
   if (running === 0) return false

@@ -1,5 +1,5 @@
 import type { Db, Prisma, Tx } from '../db/client.js'
-import { bookChunk, type ChunkLease, insertChunks, nextStage } from '../db/job-chunks.js'
+import { bookChunk, type ChunkLease, holdsLease, insertChunks, nextStage } from '../db/job-chunks.js'
 import { clearUndecided, type FoundBreak, type FoundMatch, insertBreaks, insertMatches } from '../db/job-results.js'
 import { type JobPlan, type JobStage, lastWord, readJob } from '../db/jobs.js'
 import { appendOutbox } from '../db/outbox.js'
@@ -24,6 +24,8 @@ const ADMISSION_LOCK = 7_411_001
 export async function admitJobs(db: Db, maxRunning: number): Promise<JobView[]> {
   const admitted: JobView[] = []
   for (;;) {
+    // Mostly nobody waits, and then the question costs no transaction.
+    if ((await db.job.findFirst({ where: { state: 'queued' }, select: { id: true } })) === null) return admitted
     const job = await db.$transaction((tx) => admitOne(tx, maxRunning))
     if (job === null) return admitted
     admitted.push(job)
@@ -42,6 +44,8 @@ async function admitOne(tx: Tx, maxRunning: number): Promise<JobView | null> {
     limit 1
     for update of q`
   if (!next) return null
+  // Nobody removes a file between its count and the start.
+  await tx.$queryRaw`select 1 from projects where id = ${next.project}::uuid for update`
 
   const sources = await tx.source.findMany({
     where: { projectId: next.project, state: 'ready' },
@@ -130,9 +134,17 @@ export async function completeChunk(db: Db, lease: ChunkLease, plan: JobPlan, ou
   })
 }
 
-/** Clears the way for a run: what the engine found before and nobody decided goes, in short transactions. */
+/**
+ * Clears the way for a run: what the engine found before and nobody decided goes, in short transactions.
+ * @throws AppError `LEASE_LOST` as {@link completeChunk}: what a later job has found by then is not touched.
+ */
 export async function runClear(db: Db, lease: ChunkLease): Promise<ChunkOutcome> {
-  while (!lease.dryRun && (await clearUndecided(db, lease, CLEAR_ROWS)) > 0);
+  for (let isLeft = !lease.dryRun; isLeft; ) {
+    isLeft = await db.$transaction(async (tx) => {
+      if (!(await holdsLease(tx, lease))) throw new AppError('LEASE_LOST')
+      return (await clearUndecided(tx, lease, CLEAR_ROWS)) > 0
+    })
+  }
   return { matches: [], breaks: [], notices: [], output: null }
 }
 
