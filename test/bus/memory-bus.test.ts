@@ -3,8 +3,10 @@ import { MAX_BUCKET_IDS, MAX_ITEMS, MAX_LIVE_KEYS, TOMBSTONE_MS } from '../../sr
 import { MemoryBus } from '../../src/bus/memory-bus.js'
 import { newId, type ProjectId } from '../../src/ids.js'
 import { busContract, event, latest } from './bus-contract.js'
+import { resumeContract } from './resume-contract.js'
 
 busContract('the bus in memory', async () => ({ bus: new MemoryBus(), stop: async () => undefined }))
+resumeContract('resuming in memory', (retention) => ({ bus: new MemoryBus(retention), stop: async () => undefined }))
 
 test('[P3] an id is remembered for ten minutes at least, and not much longer', async () => {
   let now = 1_800_000_000_000 - 1
@@ -49,4 +51,27 @@ test('[B7] more than 200,000 ids in ten minutes are refused, events without one 
   await bus.publish(project, [event()])
   now += 600_000
   await bus.publish(project, [event({}, 'one more')])
+})
+
+test('[J3] events are dropped an age after the last publish, of whatever kind, in that project', async () => {
+  let now = 1_800_000_000_000
+  const bus = new MemoryBus({ now: () => now, streamMaxAgeMs: 1_000 })
+  const [busy, silent] = [newId<ProjectId>(), newId<ProjectId>()]
+  const isRetained = async (project: ProjectId) => {
+    const { epoch } = await bus.head(project)
+    return (await bus.readEvents(project, { epoch, seq: 0, id: '' }, { maxEvents: 1, maxBytes: 1 })) !== null
+  }
+  await bus.publish(silent, [event()])
+  await bus.publish(busy, [event()])
+  now += 600
+  await bus.publish(busy, [latest('k', 1)])
+  now += 399
+  expect(await isRetained(silent)).toBe(true)
+  now += 1
+  expect(await isRetained(silent)).toBe(false)
+  expect(await isRetained(busy)).toBe(true)
+  now += 599
+  expect(await isRetained(busy)).toBe(true)
+  now += 1
+  expect(await isRetained(busy)).toBe(false)
 })

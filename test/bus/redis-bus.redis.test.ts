@@ -6,6 +6,7 @@ import { newId, type ProjectId } from '../../src/ids.js'
 import { startRedis } from '../support/redis.js'
 import { busContract, dataOf, event, Listener, latest, outbox } from './bus-contract.js'
 import { RedisProxy } from './redis-proxy.js'
+import { resumeContract } from './resume-contract.js'
 
 const url = () => process.env.TEST_REDIS_URL!
 /** Nobody else on a shared Redis has this prefix, and projects are random. */
@@ -14,6 +15,11 @@ const SCRIPT = readFileSync(new URL('../../src/bus/publish.lua', import.meta.url
 const heard = (check: () => unknown, timeout = 5_000) => vi.waitFor(check, { timeout, interval: 5 })
 
 busContract('the bus on Redis', async () => ({ bus: new RedisBus({ url: url(), prefix }), stop: async () => undefined }))
+
+resumeContract('resuming on Redis', (retention) => ({
+  bus: new RedisBus({ url: url(), prefix: `test-${newId()}`, ...retention }),
+  stop: async () => undefined,
+}))
 
 describe('publish.lua, called from any language', () => {
   let redis: Redis
@@ -315,6 +321,66 @@ describe('a process that misses something', () => {
     await heard(() => expect(listener.lost).toMatchObject([{ reason: 'gap', state: { head: { seq: 3 } } }]))
     await others.publish(project, [event()])
     await heard(() => expect(seqs()).toEqual([1, 4]))
+  })
+
+  test('[J3] what Redis has lost cannot be resumed: an entry in the middle, the end, the stream, everything', async () => {
+    const limits = { maxEvents: 100, maxBytes: 100_000 }
+    await others.publish(
+      project,
+      Array.from({ length: 6 }, (_, no) => event({}, `${no + 1}`)),
+    )
+    const { epoch } = await others.head(project)
+    const canResume = async (seq: number) =>
+      (await others.readEvents(project, { epoch, seq, id: seq === 0 ? '' : `${seq}` }, limits)) !== null
+    const resumable = async () => (await Promise.all([0, 1, 2, 3, 4, 5, 6].map(canResume))).map(Number).join('')
+    expect(await resumable()).toBe('1111111')
+    await direct.xdel(key('stream'), '3-0')
+    expect(await resumable()).toBe('0000111')
+    await direct.xdel(key('stream'), '6-0')
+    expect(await resumable()).toBe('0000001')
+    await direct.del(key('stream'))
+    expect(await resumable()).toBe('0000001')
+    await direct.flushall()
+    expect(await resumable()).toBe('0000000')
+    // Asking makes no history.
+    expect(await direct.exists(key('meta'))).toBe(0)
+  })
+
+  test('a page of small events is two questions to Redis, and of the largest ones not much more is read than fits', async () => {
+    await others.publish(
+      project,
+      Array.from({ length: 1_000 }, () => event({})),
+    )
+    const { epoch } = await others.head(project)
+    const [before, limits] = [await readings(), { maxEvents: 1_000, maxBytes: 256 * 1024 }]
+    const page = await others.readEvents(project, { epoch, seq: 0, id: '' }, limits)
+    expect(page?.events).toHaveLength(1_000)
+    expect((await readings()) - before).toBe(2)
+
+    const large = newId<ProjectId>()
+    for (let no = 0; no < 3; no++) {
+      await others.publish(
+        large,
+        Array.from({ length: 40 }, () => event('x'.repeat(32_000))),
+      )
+    }
+    const position = { epoch: (await others.head(large)).epoch, seq: 0, id: '' }
+    const sent = async () => Number(/total_net_output_bytes:(\d+)/.exec(await direct.info('stats'))?.[1])
+    const sentBefore = await sent()
+    expect((await others.readEvents(large, position, limits))?.events).toHaveLength(8)
+    expect((await sent()) - sentBefore).toBeLessThan(3 * 256 * 1024)
+  })
+
+  test('[B6] a reading of Redis that is away or silent fails', async () => {
+    const { epoch } = await bus.head(project)
+    const read = () => bus.readEvents(project, { epoch, seq: 0, id: '' }, { maxEvents: 1, maxBytes: 1 })
+    wire.hold()
+    const startedAt = performance.now()
+    await expect(read()).rejects.toMatchObject({ code: 'BUS_UNAVAILABLE' })
+    expect(performance.now() - startedAt).toBeLessThan(3_000)
+    wire.release()
+    wire.turnAway()
+    await expect(read()).rejects.toMatchObject({ code: 'BUS_UNAVAILABLE' })
   })
 
   test('a message of another history or out of order costs one reading each, no endless loop', async () => {
