@@ -108,6 +108,16 @@ export class AmountRanks {
     return Number((abs(x - y) * BigInt(BPS)) / max(abs(x), abs(y)))
   }
 
+  /** The two ranks, moved into the currency of the first argument where they lie outside. */
+  withinCurrency(rank: number, low: number, high: number): readonly [number, number] {
+    return [Math.max(low, this.#starts[rank]!), Math.min(high, this.#ends[rank]! - 1)]
+  }
+
+  /** How many units with so many decimals lie between two amounts; near enough for statistics. */
+  span(low: number, high: number, decimals: number): number {
+    return (Number(this.#values[high]!) - Number(this.#values[low]!)) / 10 ** (this.#scale - decimals)
+  }
+
   /** Compares |one − other| with |third − fourth|, exactly: −1, 0 or 1. */
   compareDistances(one: number, other: number, third: number, fourth: number): number {
     const [a, b, c, d] = [this.#values[one]!, this.#values[other]!, this.#values[third]!, this.#values[fourth]!]

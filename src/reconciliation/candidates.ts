@@ -5,21 +5,19 @@ import type { Profiles } from './profiles.js'
 import type { RecordTable } from './record-table.js'
 import type { AmountGate, DateGate, Pass } from './rules.js'
 import type { Sides } from './sides.js'
-import type { Tokens } from './tokens.js'
 
 /** A key that more records of a side have than this brings nobody together; such words still count when a pair is compared. */
 const MAX_KEY_RECORDS = 2_000
 /** Amounts next to each other, this many records of both sides between them, are candidates without a common word. */
 const NEAR_RECORDS = 32
-/** An amount with more pairs than this on its own: without a common word only those of the same day are candidates. */
-const MAX_EQUAL_PAIRS = 250_000
+/** Two amounts, or one, with more pairs than this: without a common word only those of the same day are candidates. */
+const MAX_AMOUNT_PAIRS = 250_000
 /** More records than this with the same amount on the same day are only found by their words; counted as oversize. */
 const MAX_SAME_DAY = 2_000
 
 export interface FinderOptions {
   readonly pass: Pass
   readonly sides: Sides
-  readonly tokens: Tokens
   readonly profiles: { readonly left: Profiles; readonly right: Profiles }
   /** The side whose records ask. */
   readonly from: 'left' | 'right'
@@ -54,9 +52,9 @@ export class CandidateFinder {
   /** Records that have more equals than can be compared, as far as they have asked. */
   oversize = 0
 
-  constructor({ pass, sides, tokens, profiles, from }: FinderOptions) {
+  constructor({ pass, sides, profiles, from }: FinderOptions) {
     const to = from === 'left' ? 'right' : 'left'
-    const { ranks } = sides
+    const { ranks, tokens } = sides
     const amount = pass.gates.find((gate): gate is AmountGate => gate.field === 'amount')
     assert(amount !== undefined, 'a scored pass limits the amount')
     this.#bands = ranks.bands(amount, from)
@@ -88,11 +86,11 @@ export class CandidateFinder {
     if (rank < 0) return 0
     const low = this.#bands.from[rank]!
     const high = this.#bands.to[rank]!
-    this.#addEqual(position, rank)
+    this.#addAmount(position, rank, rank)
     for (let other = rank - 1; other >= low && this.#below[rank]! - this.#below[other + 1]! <= NEAR_RECORDS; other--)
-      this.#addRank(position, other)
+      this.#addAmount(position, rank, other)
     for (let other = rank + 1; other <= high && this.#below[other]! - this.#below[rank + 1]! <= NEAR_RECORDS; other++)
-      this.#addRank(position, other)
+      this.#addAmount(position, rank, other)
     const start = this.#starts[low]!
     const end = this.#starts[high + 1]!
     const { indexes } = this.#postings
@@ -105,6 +103,12 @@ export class CandidateFinder {
     return this.#count
   }
 
+  /** How many have an amount within the gate, whatever their date. */
+  bandSize(position: number): number {
+    const rank = this.#ranks[position]!
+    return rank < 0 ? 0 : this.#starts[this.#bands.to[rank]! + 1]! - this.#starts[this.#bands.from[rank]!]!
+  }
+
   /** After {@link find}: fills {@link found} with the others within the gates; answers how many. */
   findRest(position: number): number {
     this.#count = 0
@@ -115,12 +119,13 @@ export class CandidateFinder {
     return this.#count
   }
 
-  #addEqual(position: number, rank: number): void {
-    const start = this.#starts[rank]!
-    const end = this.#starts[rank + 1]!
-    const asking = this.#below[rank + 1]! - this.#below[rank]! - (end - start)
-    if (asking * (end - start) <= MAX_EQUAL_PAIRS) {
-      this.#addRank(position, rank)
+  /** The others with this amount. */
+  #addAmount(position: number, rank: number, other: number): void {
+    const start = this.#starts[other]!
+    const end = this.#starts[other + 1]!
+    const asking = this.#below[rank + 1]! - this.#below[rank]! - (this.#starts[rank + 1]! - this.#starts[rank]!)
+    if (asking * (end - start) <= MAX_AMOUNT_PAIRS) {
+      for (let index = start; index < end; index++) this.#add(position, index)
       return
     }
     const day = this.#days[position]!
@@ -129,10 +134,6 @@ export class CandidateFinder {
     const last = lowerBound(this.#orderDays, first, end, day + 1)
     if (last - first > MAX_SAME_DAY) this.oversize++
     else for (let index = first; index < last; index++) this.#add(position, index)
-  }
-
-  #addRank(position: number, rank: number): void {
-    for (let index = this.#starts[rank]!; index < this.#starts[rank + 1]!; index++) this.#add(position, index)
   }
 
   #add(position: number, index: number): void {

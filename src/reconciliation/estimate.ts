@@ -1,6 +1,6 @@
 import { hashText, mixed } from './candidate-keys.js'
 import { CandidateFinder, type FinderOptions } from './candidates.js'
-import { type Comparison, expectedOfMatches, expectedTextOfOthers, LEVEL_COUNTS, levelOf, MISSING } from './levels.js'
+import { type Comparison, EQUAL_LEVELS, expectedOfMatches, expectedTextOfOthers, LEVEL_COUNTS, levelOf, MISSING } from './levels.js'
 import { estimateModel, type Model, type PairSample, type Shares } from './model.js'
 
 /** Pairs that are compared to learn what levels are worth: a few tenths of a second. */
@@ -18,7 +18,13 @@ export function estimateFrom(options: Omit<FinderOptions, 'from'>, comparison: C
   const size = (side: 'left' | 'right') => hashes[side].records.length
   const total = (side: 'left' | 'right') => hashes[side].records.reduce((sum, { hash }) => (sum + hash) >>> 0, 0)
   const from = (size('left') - size('right') || total('left') - total('right')) <= 0 ? 'left' : 'right'
-  const sample = samplePairs(new CandidateFinder({ ...options, from }), comparison, { from, hashes })
+  const sample = samplePairs({
+    finder: new CandidateFinder({ ...options, from }),
+    comparison,
+    ranks: options.sides.ranks[from],
+    from,
+    hashes,
+  })
   return estimateModel(sample, { matches: expectedOfMatches(), others: sharesOf(sample) })
 }
 
@@ -43,12 +49,21 @@ function contentHashes({ sides, profiles }: Omit<FinderOptions, 'from'>, side: '
   return { records, byPosition }
 }
 
-function samplePairs(
-  finder: CandidateFinder,
-  comparison: Comparison,
-  { from, hashes }: { readonly from: 'left' | 'right'; readonly hashes: Readonly<Record<'left' | 'right', Hashes>> },
-): PairSample {
-  const sample = { starts: [0], patterns: [] as number[], weights: [] as number[] }
+interface Sampling {
+  readonly finder: CandidateFinder
+  readonly comparison: Comparison
+  readonly ranks: Int32Array
+  readonly from: 'left' | 'right'
+  readonly hashes: Readonly<Record<'left' | 'right', Hashes>>
+}
+
+interface Sample extends PairSample {
+  /** By level of equal amounts: how many pairs have it by chance. */
+  readonly coincidences: Float64Array
+}
+
+function samplePairs({ finder, comparison, ranks, from, hashes }: Sampling): Sample {
+  const sample = { starts: [0], patterns: [] as number[], weights: [] as number[], coincidences: new Float64Array(EQUAL_LEVELS) }
   const others = hashes[from === 'left' ? 'right' : 'left'].byPosition
   let compared = 0
   for (const { position, hash } of hashes[from].records) {
@@ -66,6 +81,10 @@ function samplePairs(
       const other = finder.found[index]!
       if (mixed(hash ^ others[other]!) % OTHERS_STEP === 0) add(other, OTHERS_STEP)
     }
+    // Of those with the same amount by chance only so many are within the dates.
+    const inTime = (candidates + rest) / Math.max(1, finder.bandSize(position))
+    const rank = ranks[position]!
+    sample.coincidences[comparison.equalLevels[rank]!]! += comparison.coincidences[rank]! * inTime
     for (const pattern of [...weights.keys()].sort((one, other) => one - other)) {
       sample.patterns.push(pattern)
       sample.weights.push(weights.get(pattern)!)
@@ -76,8 +95,11 @@ function samplePairs(
   return sample
 }
 
-/** Nearly all pairs are no matches, so their levels are what others have; what texts share by chance is known beforehand. */
-function sharesOf({ patterns, weights }: PairSample): Shares {
+/**
+ * Nearly all pairs are no matches, so their levels are what others have; equal amounts, which most matches have, and what texts share by
+ * chance are known otherwise.
+ */
+function sharesOf({ patterns, weights, coincidences }: Sample): Shares {
   const counts = {
     amount: new Float64Array(LEVEL_COUNTS.amount),
     date: new Float64Array(LEVEL_COUNTS.date),
@@ -87,6 +109,7 @@ function sharesOf({ patterns, weights }: PairSample): Shares {
   const total = weights.reduce((sum, weight) => sum + weight, 0)
   for (const compared of ['amount', 'date'] as const) {
     for (const [index, pattern] of patterns.entries()) counts[compared][levelOf(pattern, compared)]! += weights[index]!
+    if (compared === 'amount') counts.amount.set(coincidences)
     const missing = counts[compared][MISSING[compared]] ?? 0
     const levels = LEVEL_COUNTS[compared]
     // One pair more than was seen in all levels together, so that none is impossible.

@@ -1,17 +1,18 @@
+import { expectedCoincidences } from './coincidences.js'
 import { countDays } from './gates.js'
 import type { Profiles } from './profiles.js'
 import type { Pass } from './rules.js'
 import type { Sides } from './sides.js'
 import { type Evidence, TextEvidence } from './text-evidence.js'
-import { MILLIBITS, type Tokens } from './tokens.js'
+import { MILLIBITS } from './tokens.js'
 
 export const COMPARED = ['amount', 'date', 'words', 'numbers'] as const
 export type Compared = (typeof COMPARED)[number]
 
 /** Upper ends of the levels of different amounts, in hundredths of a per cent of the larger one; each below and above. */
 const AMOUNT_BPS = [10, 50, 100, 200, 350, 500, 750, 1_000, 1_500, 10_000] as const
-/** How many records of a side may have an amount for it to be of this kind. */
-const RARE_AMOUNTS = [1, 4, Number.POSITIVE_INFINITY] as const
+/** Upper ends of the levels of equal amounts: how many records have such an amount by chance. */
+const COINCIDENCES = [0.003, 0.03, 0.3, 3, Number.POSITIVE_INFINITY] as const
 /** Upper ends of the levels of dates, in days; each before and after. */
 const DAYS = [1, 2, 3, 4, 5, 7, 10, 15, 22, 31, 62, Number.POSITIVE_INFINITY] as const
 /** Upper ends of the levels of what texts share, in bits. */
@@ -20,8 +21,11 @@ const SHARED_BITS = [0, 2, 4, 6, 8, 10, 12, 14, 17, 20, 25, 30, Number.POSITIVE_
 const AGAINST_PERCENT = [5, 35, 100] as const
 const TEXT_LEVELS = 1 + SHARED_BITS.length * AGAINST_PERCENT.length
 
+/** The first levels of amounts are those of equal ones. */
+export const EQUAL_LEVELS = COINCIDENCES.length
+
 export const LEVEL_COUNTS = {
-  amount: RARE_AMOUNTS.length + 2 * AMOUNT_BPS.length,
+  amount: COINCIDENCES.length + 2 * AMOUNT_BPS.length,
   date: 2 + 2 * DAYS.length,
   words: TEXT_LEVELS,
   numbers: TEXT_LEVELS,
@@ -51,26 +55,23 @@ export function levelOf(pattern: Pattern, compared: Compared): number {
 export class Comparison {
   readonly #sides: Sides
   readonly #evidence: TextEvidence
-  /** By rank: level of two equal amounts. */
-  readonly #equalLevels: Uint8Array
+  /** By rank: level of two equal amounts, and the coincidences that it stands for. */
+  readonly equalLevels: Uint8Array
+  readonly coincidences: Float64Array
   readonly #has: Readonly<Record<Compared, boolean>>
 
   constructor(options: {
     readonly pass: Pass
     readonly sides: Sides
-    readonly tokens: Tokens
     readonly profiles: { readonly left: Profiles; readonly right: Profiles }
   }) {
-    const { pass, sides, tokens, profiles } = options
+    const { pass, sides, profiles } = options
     this.#sides = sides
-    this.#evidence = new TextEvidence(tokens)
+    this.#evidence = new TextEvidence(sides.tokens)
     const compares = (field: Compared) => pass.score?.some((comparison) => comparison.field === field) ?? false
     this.#has = { amount: compares('amount'), date: compares('date'), words: compares('words'), numbers: compares('numbers') }
-    const counts = { left: new Int32Array(sides.ranks.size), right: new Int32Array(sides.ranks.size) }
-    for (const side of ['left', 'right'] as const)
-      for (const [position, rank] of sides.ranks[side].entries())
-        if (rank >= 0 && profiles[side].first[position]! >= 0) counts[side][rank]!++
-    this.#equalLevels = Uint8Array.from(counts.left, (count, rank) => levelIn(RARE_AMOUNTS, Math.max(count, counts.right[rank]!)))
+    this.coincidences = expectedCoincidences(sides, profiles)
+    this.equalLevels = Uint8Array.from(this.coincidences, (expected) => levelIn(COINCIDENCES, expected))
   }
 
   pattern(left: number, right: number): Pattern {
@@ -85,8 +86,8 @@ export class Comparison {
     const { ranks } = this.#sides
     const one = ranks.left[left]!
     const other = ranks.right[right]!
-    if (one === other) return this.#equalLevels[one]!
-    return RARE_AMOUNTS.length + 2 * levelIn(AMOUNT_BPS, ranks.distanceBps(one, other)) + (other > one ? 1 : 0)
+    if (one === other) return this.equalLevels[one]!
+    return COINCIDENCES.length + 2 * levelIn(AMOUNT_BPS, ranks.distanceBps(one, other)) + (other > one ? 1 : 0)
   }
 
   #dateLevel(left: number, right: number): number {
@@ -109,9 +110,9 @@ function textLevel({ shared, against, isGiven }: Evidence): number {
 export function describeLevel(compared: Compared, level: number): string {
   switch (compared) {
     case 'amount': {
-      if (level < RARE_AMOUNTS.length) return ['equal, found only here', 'equal, a rare amount', 'equal, a common amount'][level]!
-      const index = (level - RARE_AMOUNTS.length) >> 1
-      return `${range(AMOUNT_BPS, index, (bps) => `${bps / 100}`)} % ${(level - RARE_AMOUNTS.length) % 2 === 0 ? 'less' : 'more'} on the right`
+      if (level < COINCIDENCES.length) return `equal, ${['hardly ever', 'seldom', 'sometimes', 'often', 'mostly'][level]!} by chance`
+      const index = (level - COINCIDENCES.length) >> 1
+      return `${range(AMOUNT_BPS, index, (bps) => `${bps / 100}`)} % ${(level - COINCIDENCES.length) % 2 === 0 ? 'less' : 'more'} on the right`
     }
     case 'date': {
       if (level === MISSING.date) return 'a date is missing'
@@ -150,7 +151,7 @@ function levelIn(ends: readonly number[], value: number): number {
 
 /** Shares among matches before anything was seen: most amounts are equal, most dates near, most texts have something in common. */
 export function expectedOfMatches(): Record<Compared, Float64Array> {
-  const amount = Float64Array.from({ length: LEVEL_COUNTS.amount }, (_, level) => (level < RARE_AMOUNTS.length ? 10 : 1))
+  const amount = Float64Array.from({ length: LEVEL_COUNTS.amount }, (_, level) => (level < COINCIDENCES.length ? 10 : 1))
   const date = Float64Array.from({ length: LEVEL_COUNTS.date }, (_, level) =>
     level === 0 ? 10 : level === MISSING.date ? 0 : 4 / ((level + 1) >> 1),
   )

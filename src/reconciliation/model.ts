@@ -1,4 +1,4 @@
-import { COMPARED, type Compared, LEVEL_COUNTS, levelOf, MISSING, type Pattern, RISING_LEVELS } from './levels.js'
+import { COMPARED, type Compared, EQUAL_LEVELS, LEVEL_COUNTS, levelOf, MISSING, type Pattern, RISING_LEVELS } from './levels.js'
 
 /** Weights are whole millionths of a bit, so that they are equal on every machine and no order of adding changes a sum. */
 export const MICROBITS = 1_000_000
@@ -51,6 +51,8 @@ export function estimateModel(sample: PairSample, expected: { readonly matches: 
     const found = expectation(sample, ratios(matches, others), matched / (1 - matched) / perRecord)
     matches = shares(found.matches, expected.matches, EXPECTED_MATCHES)
     others = shares(found.others, expected.others, Math.max(EXPECTED_MATCHES, EXPECTED_OTHERS * pairs))
+    // Known beforehand: seen pairs of equal amounts are matches or not, so they cannot tell how many are chance.
+    others.amount.set(expected.others.amount.subarray(0, EQUAL_LEVELS))
     // One more of either kind than was seen: neither is impossible.
     const before = matched
     matched = (found.total + 1) / (records + 2)

@@ -30,7 +30,7 @@ export class ScoreStage {
     this.#leftSize = sides.left.size
     this.#chunks = chunks
     this.#profiles = { left: new Profiles(sides, residual, 'left'), right: new Profiles(sides, residual, 'right') }
-    const common = { pass, sides, tokens: sides.tokens, profiles: this.#profiles }
+    const common = { pass, sides, profiles: this.#profiles }
     this.#comparison = new Comparison(common)
     this.#model = estimateFrom(common, this.#comparison)
     this.#finder = new CandidateFinder({ ...common, from: 'left' })

@@ -1,3 +1,4 @@
+import { assert } from '../errors.js'
 import { AmountRanks } from './amount-ranks.js'
 import type { RecordTable } from './record-table.js'
 import type { StageInput } from './stage.js'
@@ -38,6 +39,7 @@ export class Residual {
     for (const position of input.takenLeft) this.#taken.left[position] = 1
     for (const position of input.takenRight) this.#taken.right[position] = 1
     for (const [left, right] of input.barred) {
+      assert(left < sides.left.size && right < sides.right.size, 'a barred pair is a pair of records')
       this.#barred.add(left * this.#rightSize + right)
       this.#barredRecords.left.add(left)
       this.#barredRecords.right.add(right)
