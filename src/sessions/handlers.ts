@@ -3,6 +3,7 @@ import { CLOSE_CODES } from '../protocol/close-codes.js'
 import { decode } from '../protocol/codec.js'
 import { type ClientMessage, type HelloMessage, MAX_CLIENT_FRAME_BYTES, MAX_HELLO_JOINS } from '../protocol/messages.js'
 import { type ParsedFrame, parseClientFrame } from '../protocol/schemas.js'
+import type { Message } from '../transport/transport.js'
 import type { Session } from './session.js'
 
 /** What messages of clients cause; each answers by itself. */
@@ -26,16 +27,15 @@ type Verdict =
 const MAX_MALFORMED = 10
 
 /** Takes one frame of a session: parse, decide, do. */
-export function handleFrame(session: Session, text: string, kind: 'text' | 'binary', actions: SessionActions): void {
+export function handleFrame(session: Session, data: Message, actions: SessionActions): void {
   if (session.state.kind === 'closed') return
-  const verdict = session.state.kind === 'authenticating' ? wait(session.state, text) : decide(session, parse(text, kind))
+  const verdict = session.state.kind === 'authenticating' ? wait(session.state, data) : decide(session, parse(data))
   switch (verdict.kind) {
     case 'handle':
       handleMessage(session, verdict.message, actions)
       break
     case 'wait':
-      // A binary frame keeps its place as what it is: nothing that can be read.
-      if (session.state.kind === 'authenticating') session.state.waiting.push(kind === 'text' ? text : '')
+      if (session.state.kind === 'authenticating') session.state.waiting.push(data)
       break
     case 'refuse':
       if (verdict.isMalformed && ++session.malformedFrames >= MAX_MALFORMED) {
@@ -50,14 +50,14 @@ export function handleFrame(session: Session, text: string, kind: 'text' | 'bina
   }
 }
 
-function parse(text: string, kind: 'text' | 'binary'): ParsedFrame {
-  return kind === 'text' ? parseClientFrame(decode(text)) : { kind: 'malformed', ref: null }
+function parse(data: Message): ParsedFrame {
+  return typeof data === 'string' ? parseClientFrame(decode(data)) : { kind: 'malformed', ref: null }
 }
 
 /** Frames behind the hello are kept within a bound (C4). */
-function wait(state: { readonly waiting: readonly string[]; waitingBytes: number }, text: string): Verdict {
+function wait(state: { waitingBytes: number }, data: Message): Verdict {
   // An empty frame costs something too.
-  state.waitingBytes += Math.max(1, Buffer.byteLength(text))
+  state.waitingBytes += Math.max(1, Buffer.byteLength(data))
   if (state.waitingBytes <= MAX_CLIENT_FRAME_BYTES) return { kind: 'wait' }
   const message = `at most ${MAX_CLIENT_FRAME_BYTES} bytes may follow hello before its answer`
   return { kind: 'end', error: new AppError('INVALID', { message }), ref: null }

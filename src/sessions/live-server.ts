@@ -6,7 +6,7 @@ import { CLOSE_CODES, type CloseCode } from '../protocol/close-codes.js'
 import { encode } from '../protocol/codec.js'
 import { type HelloMessage, MAX_CLIENT_FRAME_BYTES, MAX_SESSION_PROJECTS } from '../protocol/messages.js'
 import type { Role, Snapshot } from '../protocol/views.js'
-import type { Frames, Refusal, Transport, TransportHandler, TransportSocket, UpgradeRequest } from '../transport/transport.js'
+import type { Frames, Message, Refusal, Transport, TransportHandler, TransportSocket, UpgradeRequest } from '../transport/transport.js'
 import { bearerToken, type Principal, sessionCookie, type TokenAuthority } from './auth.js'
 import { handleFrame, type SessionActions } from './handlers.js'
 import { Hub } from './hub.js'
@@ -126,8 +126,8 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
     return session
   }
 
-  onFrame(session: Session, text: string, kind: 'text' | 'binary'): void {
-    handleFrame(session, text, kind, this)
+  onFrame(session: Session, data: Message): void {
+    handleFrame(session, data, this)
   }
 
   onClose(session: Session, before: SessionState): void {
@@ -139,7 +139,7 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
   authenticate(session: Session, hello: HelloMessage): void {
     const { state } = session
     if (state.kind !== 'opening') return
-    const waiting: string[] = []
+    const waiting: Message[] = []
     session.state = { kind: 'authenticating', waiting, waitingBytes: 0 }
     this.#judging++
     this.#principalOf(hello.token, state)
@@ -183,7 +183,7 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
     return principal
   }
 
-  #admitUser(session: Session, principal: Principal, { joins = [] }: HelloMessage, waiting: readonly string[]): void {
+  #admitUser(session: Session, principal: Principal, { joins = [] }: HelloMessage, waiting: readonly Message[]): void {
     const { maxSessionsPerUser, node, heartbeat, frameRate } = this.#options
     const { user, expiresAt } = principal
     if (maxSessionsPerUser > 0 && this.#users.of(user.id).size >= maxSessionsPerUser) {
@@ -202,7 +202,7 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
       serverTime: new Date().toISOString(),
     })
     for (const { ref, project } of joins) this.join(session, ref, project)
-    for (const text of waiting) this.onFrame(session, text, 'text')
+    for (const data of waiting) this.onFrame(session, data)
   }
 
   #judgeAgain(project: ProjectId, user: string): void {

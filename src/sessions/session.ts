@@ -5,7 +5,7 @@ import type { Log } from '../log.js'
 import { CLOSE_CODES, type CloseCode } from '../protocol/close-codes.js'
 import { encode } from '../protocol/codec.js'
 import { MAX_SESSION_PROJECTS, type ServerMessage } from '../protocol/messages.js'
-import type { SocketListener, Transport, TransportSocket } from '../transport/transport.js'
+import type { Message, SocketListener, Transport, TransportSocket } from '../transport/transport.js'
 import type { Principal } from './auth.js'
 import type { Member } from './room.js'
 
@@ -17,7 +17,7 @@ import type { Member } from './room.js'
  */
 export type SessionState =
   | { readonly kind: 'opening'; readonly authorization: string | undefined; readonly cookie: string | undefined }
-  | { readonly kind: 'authenticating'; readonly waiting: string[]; waitingBytes: number }
+  | { readonly kind: 'authenticating'; readonly waiting: Message[]; waitingBytes: number }
   | { readonly kind: 'open'; readonly principal: Principal }
   | { readonly kind: 'closed' }
 
@@ -25,7 +25,7 @@ export type SessionState =
 export interface SessionOwner {
   readonly transport: Pick<Transport, 'prepare'>
   readonly log: Pick<Log, 'info' | 'warn' | 'error'>
-  onFrame(session: Session, text: string, kind: 'text' | 'binary'): void
+  onFrame(session: Session, data: Message): void
   /** The session is over; `before` is what it was. Its projects are still in `joinedProjects`. */
   onClose(session: Session, before: SessionState): void
 }
@@ -67,10 +67,16 @@ export class Session implements SocketListener, Member {
     this.#refilledAt = this.receivedAt
   }
 
-  onMessage(text: string, kind: 'text' | 'binary'): void {
+  onMessage(data: Message): void {
     this.receivedAt = performance.now()
-    this.#owner.onFrame(this, text, kind)
+    this.#owner.onFrame(this, data)
   }
+
+  onSlow(): void {
+    this.close(CLOSE_CODES.SLOW_CONSUMER, 'too much left unread')
+  }
+
+  onDrain(): void {}
 
   onClose(): void {
     if (this.state.kind === 'closed') return

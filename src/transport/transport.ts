@@ -12,19 +12,40 @@ export interface Refusal {
   readonly message: string
 }
 
-/** One or more messages, prepared once for any number of sockets. */
+/** A message: text travels in a text frame, bytes in a binary one. */
+export type Message = string | Uint8Array
+
+/** One or more messages, made by {@link Transport.prepare} once for any number of sockets; whatever else a transport keeps here is its own. */
 export interface Frames {
-  /** As they go to a socket. */
-  readonly wire: Uint8Array
+  readonly messages: readonly Message[]
 }
 
-/** Hears one socket. Nothing is called after {@link SocketListener.onClose}. */
+/**
+ * What became of a send: the kernel has taken all of it (`sent`), some of it waits in our memory (`queued`), or none of it will go,
+ * because the socket is slow or closed (`dropped`).
+ */
+export type SendResult = 'sent' | 'queued' | 'dropped'
+
+/** Bytes that may wait for a socket in our memory; what is due to it beyond that makes it slow (D6). Every transport has them as an option. */
+export const SLOW_BYTES = 64 * 1024
+
+/**
+ * Hears one socket. Nothing is called after {@link SocketListener.onClose}.
+ *
+ * A socket is *slow* from the moment that something for it is dropped, since more than `slowBytes` waited already, until all that waits
+ * has gone. It leaves all topics with that very message, so that nobody hears what comes after a hole, and while it is slow every send
+ * is dropped and no topic may be subscribed. It is judged before each send: one large message alone makes nobody slow.
+ */
 export interface SocketListener {
-  /** A whole message; `binary` when it came in a binary frame. */
-  onMessage(text: string, kind: 'text' | 'binary'): void
+  /** A whole message; bytes may be kept. */
+  onMessage(data: Message): void
+  /** The socket is slow now. Comes out of the send or push that found it, or soon after; once until {@link onDrain}. */
+  onSlow(): void
+  /** Nothing waits any more. Comes after each `queued` and each {@link onSlow} that are still true, never out of `send` or `push`. */
+  onDrain(): void
   /**
-   * Nothing can be sent or heard any more, whoever ended it: at once when it is closed from here, also out of a `send` or `push` to
-   * it. `code`: RFC 6455, 1006 without a close frame.
+   * Nothing can be sent or heard any more, whoever ended it: at once when it is closed from here. `code`: RFC 6455, 1006 without a close
+   * frame.
    */
   onClose(code: number): void
 }
@@ -38,13 +59,15 @@ export interface TransportHandler {
 }
 
 export interface TransportSocket {
+  /** The one that was agreed on; "" when the client offered none. */
+  readonly subprotocol: string
   readonly isOpen: boolean
-  /** `performance.now()` of the last thing sent, milliseconds. */
+  /** `performance.now()` of the last thing sent or pushed, milliseconds. */
   readonly lastSentAt: number
-  /** Bytes that wait in our memory, after the kernel's buffers. */
+  /** Bytes that wait in our memory, after the kernel's buffers. Falls when the kernel takes some. */
   readonly unsentBytes: number
-  /** Sends at once; on a closed socket nothing happens. */
-  send(frames: Frames): void
+  /** Sends at once, or not at all. */
+  send(frames: Frames): SendResult
   /** From now on pushes to the topic reach this socket. */
   subscribe(topic: string): void
   unsubscribe(topic: string): void
@@ -59,11 +82,11 @@ export interface Transport {
   /** Gives sockets that are closing a moment to end, cuts the rest, and lets the server go. */
   stop(): Promise<void>
   /** Prepares messages once, for {@link push} and `send`. */
-  prepare(messages: readonly string[]): Frames
+  prepare(messages: readonly Message[]): Frames
   /**
-   * Sends to every socket of the topic, one write each. Many sockets are served in slices, with other work in between; `onDone` is
+   * Sends to every socket of the topic, once each. Many sockets are served in slices, with other work in between; `onDone` is
    * called at the end, in the same turn if one slice was enough. One push per topic at a time; until its end no socket may be
-   * subscribed to the topic.
+   * subscribed to the topic. Never called out of a socket's `onMessage`: flushes have a turn of their own.
    */
   push(topic: string, frames: Frames, onDone: () => void): void
 }

@@ -2,7 +2,18 @@ import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
 import { newId } from '../ids.js'
-import type { Frames, Refusal, SocketListener, Transport, TransportHandler, TransportSocket, UpgradeRequest } from './transport.js'
+import {
+  type Frames,
+  type Message,
+  type Refusal,
+  type SendResult,
+  SLOW_BYTES,
+  type SocketListener,
+  type Transport,
+  type TransportHandler,
+  type TransportSocket,
+  type UpgradeRequest,
+} from './transport.js'
 
 export interface WsTransportOptions {
   /** Its upgrades are taken, also those of other paths, which are refused. */
@@ -12,13 +23,10 @@ export interface WsTransportOptions {
   readonly subprotocols: readonly string[]
   /** Largest message to us, in bytes. */
   readonly maxMessageBytes: number
-  /** Whoever leaves more than this unread in our memory when something further is due is closed. Default 1 MiB. */
-  readonly maxUnsentBytes?: number
-  /** Code for who left more unread. */
-  readonly slowCloseCode: number
+  /** Whoever leaves more than this unread in our memory when something further is due is slow. Default {@link SLOW_BYTES}. */
+  readonly slowBytes?: number
 }
 
-const DEFAULT_MAX_UNSENT_BYTES = 1024 * 1024
 /** Fragments of one message: no client of ours sends any, and each costs memory. */
 const MAX_FRAGMENTS = 64
 /** How long a socket is kept for the other side's close frame. */
@@ -34,8 +42,18 @@ const SLICE_CHECK = 64
 const ABNORMAL = 1006
 
 const SOCKET = Symbol('socket')
-/** Our socket stands on the `ws` object, so that its handlers are a few functions and not closures per socket. */
-type Attached = WebSocket & { [SOCKET]?: WsSocket }
+/** Our socket stands on the `ws` object and its connection, so that their handlers are a few functions and not closures per socket. */
+type Attached<Base = WebSocket> = Base & { [SOCKET]?: WsSocket }
+
+const NOTHING = Buffer.alloc(0)
+
+/** Byte counters of a TCP handle of Node; not public, so perhaps absent. */
+interface Handle {
+  /** Bytes given to the handle so far. */
+  readonly bytesWritten: number
+  /** Those of them that the kernel has not taken yet. */
+  readonly writeQueueSize: number
+}
 
 /** Makes a transport on `ws` that takes the upgrades of an HTTP server. */
 export function createWsTransport(options: WsTransportOptions): Transport {
@@ -45,8 +63,7 @@ export function createWsTransport(options: WsTransportOptions): Transport {
 class WsTransport implements Transport {
   readonly topics = new Map<string, Set<WsSocket>>()
   readonly sockets = new Set<WsSocket>()
-  readonly maxUnsentBytes: number
-  readonly slowCloseCode: number
+  readonly slowBytes: number
   readonly #options: WsTransportOptions
   readonly #wss: WebSocketServer
   readonly #onUpgrade: (request: IncomingMessage, duplex: Duplex, head: Buffer) => void
@@ -55,8 +72,7 @@ class WsTransport implements Transport {
 
   constructor(options: WsTransportOptions) {
     this.#options = options
-    this.maxUnsentBytes = options.maxUnsentBytes ?? DEFAULT_MAX_UNSENT_BYTES
-    this.slowCloseCode = options.slowCloseCode
+    this.slowBytes = options.slowBytes ?? SLOW_BYTES
     // Not written in place: the published types of `ws` lag behind its options.
     const settings = {
       noServer: true,
@@ -92,9 +108,8 @@ class WsTransport implements Transport {
     for (const socket of this.sockets) socket.cut()
   }
 
-  prepare(messages: readonly string[]): Frames {
-    const frames = messages.map(textFrame)
-    return { wire: frames.length === 1 ? frames[0]! : Buffer.concat(frames) }
+  prepare(messages: readonly Message[]): Frames {
+    return new WsFrames(messages)
   }
 
   push(topic: string, frames: Frames, onDone: () => void): void {
@@ -115,7 +130,7 @@ class WsTransport implements Transport {
     let now = startedAt
     let count = 0
     for (let next = sockets.next(); !next.done; next = sockets.next()) {
-      next.value.sendAt(frames, now)
+      next.value.push(frames, now)
       if (++count % SLICE_CHECK !== 0) continue
       now = performance.now()
       if (now - startedAt > SLICE_MS) {
@@ -156,6 +171,9 @@ class WsTransport implements Transport {
   #open(ws: Attached, duplex: Duplex, request: UpgradeRequest): void {
     const socket = new WsSocket(ws, duplex, this)
     ws[SOCKET] = socket
+    const connection: Attached<Duplex> = duplex
+    connection[SOCKET] = socket
+    connection.on('drain', onDrain)
     ws.on('message', onMessage)
     ws.on('ping', onPing)
     ws.on('close', onClose)
@@ -171,6 +189,11 @@ function onEarlyError(this: Duplex): void {
 function onMessage(this: Attached, data: RawData, isBinary: boolean): void {
   // A Buffer by the `binaryType` that we leave as it is.
   this[SOCKET]?.receive(data as Buffer, isBinary)
+}
+
+// Only who had more than the stream's own mark waiting; for less, see `awaitDrain`.
+function onDrain(this: Attached<Duplex>): void {
+  this[SOCKET]?.drain()
 }
 
 // Whoever pings without reading the answers would fill our memory past every limit.
@@ -192,6 +215,8 @@ class WsSocket implements TransportSocket {
   listener: SocketListener | null = null
   isOpen = true
   lastSentAt = performance.now()
+  #isSlow = false
+  #awaitsDrain = false
   readonly #ws: WebSocket
   readonly #duplex: Duplex
   readonly #transport: WsTransport
@@ -204,37 +229,65 @@ class WsSocket implements TransportSocket {
     transport.sockets.add(this)
   }
 
-  get unsentBytes(): number {
-    return this.#duplex.writableLength
+  get subprotocol(): string {
+    return this.#ws.protocol
   }
 
-  /** Whether something further may be sent; who has left too much unread is closed instead. */
+  get unsentBytes(): number {
+    // The stream counts a chunk until all of it has gone, which may take a slow reader minutes.
+    const { _handle: handle, bytesWritten } = this.#duplex as Duplex & { readonly _handle?: Handle | null; readonly bytesWritten?: number }
+    if (handle?.writeQueueSize === undefined || bytesWritten === undefined) return this.#duplex.writableLength
+    return handle.writeQueueSize + bytesWritten - handle.bytesWritten
+  }
+
+  /** Whether something further may be sent; who has left too much unread becomes slow instead. */
   canSend(): boolean {
     // `ws` has sent or received a close frame: nothing may follow it.
-    if (!this.isOpen || this.#ws.readyState !== this.#ws.OPEN) return false
+    if (!this.isOpen || this.#isSlow || this.#ws.readyState !== this.#ws.OPEN) return false
     // Judged before the write: one large delivery alone makes nobody slow.
-    if (this.#duplex.writableLength <= this.#transport.maxUnsentBytes) return true
-    this.close(this.#transport.slowCloseCode, 'too much left unread')
+    if (this.#duplex.writableLength <= this.#transport.slowBytes) return true
+    this.#isSlow = true
+    this.#leaveTopics()
+    this.#awaitDrain()
+    this.listener?.onSlow()
     return false
   }
 
-  send(frames: Frames): void {
-    this.sendAt(frames, performance.now())
+  send(frames: Frames): SendResult {
+    this.push(frames, performance.now())
+    if (!this.isOpen || this.#isSlow) return 'dropped'
+    if (this.#duplex.writableLength === 0) return 'sent'
+    this.#awaitDrain()
+    return 'queued'
   }
 
   /** `now` is `performance.now()`, read once for many sockets. */
-  sendAt({ wire }: Frames, now: number): void {
+  push(frames: Frames, now: number): void {
     if (!this.canSend()) return
     this.lastSentAt = now
-    this.#duplex.write(wire)
+    // Made by `prepare` above.
+    this.#duplex.write((frames as WsFrames).wire)
   }
 
   receive(data: Buffer, isBinary: boolean): void {
-    if (this.isOpen) this.listener?.onMessage(data.toString(), isBinary ? 'binary' : 'text')
+    if (this.isOpen) this.listener?.onMessage(isBinary ? data : data.toString())
+  }
+
+  /** The stream has nothing left. */
+  drain(): void {
+    if (!this.#awaitsDrain || !this.isOpen) return
+    this.#awaitsDrain = false
+    if (this.#duplex.writableLength > 0) {
+      // Something was pushed behind what we waited for.
+      this.#awaitDrain()
+      return
+    }
+    this.#isSlow = false
+    this.listener?.onDrain()
   }
 
   subscribe(topic: string): void {
-    if (!this.isOpen) return
+    if (!this.isOpen || this.#isSlow) return
     const sockets = this.#transport.topics.get(topic)
     if (sockets) sockets.add(this)
     else this.#transport.topics.set(topic, new Set([this]))
@@ -268,28 +321,78 @@ class WsSocket implements TransportSocket {
   end(code: number): void {
     if (!this.isOpen) return
     this.isOpen = false
-    for (const topic of this.#joined) this.unsubscribe(topic)
+    this.#leaveTopics()
     this.listener?.onClose(code)
+  }
+
+  #leaveTopics(): void {
+    for (const topic of this.#joined) this.unsubscribe(topic)
+  }
+
+  /** Below its own mark the stream tells nobody that it has drained: an empty chunk behind what waits does. */
+  #awaitDrain(): void {
+    if (this.#awaitsDrain) return
+    this.#awaitsDrain = true
+    if (this.#duplex.writableNeedDrain) return
+    this.#duplex.write(NOTHING, (error) => {
+      if (!error) this.drain()
+    })
   }
 }
 
-/** A whole text frame, unmasked as servers send (RFC 6455 §5.2). */
-function textFrame(text: string): Buffer {
-  const length = Buffer.byteLength(text)
-  const offset = length < 126 ? 2 : length < 65_536 ? 4 : 10
-  const frame = Buffer.allocUnsafe(offset + length)
-  frame[0] = 0x81
-  if (offset === 2) frame[1] = length
-  else if (offset === 4) {
-    frame[1] = 126
-    frame.writeUInt16BE(length, 2)
-  } else {
-    frame[1] = 127
-    frame.writeUInt32BE(0, 2)
-    frame.writeUInt32BE(length, 6)
+/** Messages as server frames in one buffer, made when the first socket needs it. */
+class WsFrames implements Frames {
+  readonly messages: readonly Message[]
+  #wire: Buffer | null = null
+
+  constructor(messages: readonly Message[]) {
+    this.messages = messages
   }
-  frame.write(text, offset)
-  return frame
+
+  get wire(): Buffer {
+    this.#wire ??= frame(this.messages)
+    return this.#wire
+  }
+}
+
+/** Longest header of a server frame. */
+const MAX_HEADER_BYTES = 10
+const TEXT = 0x81
+const BINARY = 0x82
+
+/** Whole frames, unmasked as servers send (RFC 6455 §5.2). */
+function frame(messages: readonly Message[]): Buffer {
+  const lengths = messages.map((message) => (typeof message === 'string' ? Buffer.byteLength(message) : message.length))
+  const wire = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + headerBytes(length) + length, 0))
+  let at = 0
+  for (const [index, message] of messages.entries()) {
+    const length = lengths[index]!
+    at = writeHeader(wire, at, typeof message === 'string' ? TEXT : BINARY, length)
+    if (typeof message === 'string') wire.write(message, at)
+    else wire.set(message, at)
+    at += length
+  }
+  return wire
+}
+
+function headerBytes(length: number): number {
+  return length < 126 ? 2 : length < 65_536 ? 4 : MAX_HEADER_BYTES
+}
+
+/** Answers the offset behind it. */
+function writeHeader(wire: Buffer, at: number, opcode: number, length: number): number {
+  wire[at] = opcode
+  const bytes = headerBytes(length)
+  if (bytes === 2) wire[at + 1] = length
+  else if (bytes === 4) {
+    wire[at + 1] = 126
+    wire.writeUInt16BE(length, at + 2)
+  } else {
+    wire[at + 1] = 127
+    wire.writeUInt32BE(0, at + 2)
+    wire.writeUInt32BE(length, at + 6)
+  }
+  return at + bytes
 }
 
 /** Answers as HTTP does, and lets nobody keep the connection. */

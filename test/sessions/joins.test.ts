@@ -389,7 +389,7 @@ describe('deliveries', () => {
   })
 
   test('[D6] a session that leaves too much unread is closed with 4001, and others notice nothing', async () => {
-    await open({ maxUnsentBytes: 64 * 1024 })
+    await open({ slowBytes: 64 * 1024 })
     const project = fixture.project({ ana: 'analyst', ben: 'analyst' })
     const [ana, ben] = [await fixture.signIn('ana'), await fixture.signIn('ben')]
     await ana.joined(project)

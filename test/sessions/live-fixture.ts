@@ -7,7 +7,6 @@ import type { Bus, BusItem } from '../../src/bus/bus.js'
 import { MemoryBus } from '../../src/bus/memory-bus.js'
 import { newId, type ProjectId } from '../../src/ids.js'
 import { createLog } from '../../src/log.js'
-import { CLOSE_CODES } from '../../src/protocol/close-codes.js'
 import { type ClientMessage, MAX_CLIENT_FRAME_BYTES, type ServerMessage } from '../../src/protocol/messages.js'
 import { serverMessageSchema } from '../../src/protocol/schemas.js'
 import { JSON_SUBPROTOCOL, LIVE_PATH } from '../../src/protocol/version.js'
@@ -18,7 +17,7 @@ import { createWsTransport, type WsTransportOptions } from '../../src/transport/
 
 export interface LiveFixtureOptions extends Partial<LiveServerOptions> {
   readonly bus?: Bus
-  readonly maxUnsentBytes?: WsTransportOptions['maxUnsentBytes']
+  readonly slowBytes?: WsTransportOptions['slowBytes']
 }
 
 export const ORIGIN = 'http://ours.example'
@@ -36,7 +35,7 @@ export class LiveFixture {
   readonly #clients = new Set<TestClient>()
 
   private constructor(options: LiveFixtureOptions) {
-    const { bus = new MemoryBus(), maxUnsentBytes, ...live } = options
+    const { bus = new MemoryBus(), slowBytes, ...live } = options
     this.bus = bus
     this.#server = createServer((_, response) => response.writeHead(404).end())
     this.live = new LiveServer({
@@ -46,8 +45,7 @@ export class LiveFixture {
         path: LIVE_PATH,
         subprotocols: [JSON_SUBPROTOCOL],
         maxMessageBytes: MAX_CLIENT_FRAME_BYTES,
-        slowCloseCode: CLOSE_CODES.SLOW_CONSUMER,
-        ...(maxUnsentBytes !== undefined && { maxUnsentBytes }),
+        slowBytes: slowBytes ?? 1024 * 1024,
       }),
       log: createLog('silent'),
       node: 'node-1',

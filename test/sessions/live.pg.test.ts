@@ -8,7 +8,6 @@ import { readSnapshot } from '../../src/db/snapshot.js'
 import { createHttpServer, type HttpServer } from '../../src/http/server.js'
 import { cookiePrincipal } from '../../src/http/who.js'
 import { createLog } from '../../src/log.js'
-import { CLOSE_CODES } from '../../src/protocol/close-codes.js'
 import { MAX_CLIENT_FRAME_BYTES } from '../../src/protocol/messages.js'
 import { JSON_SUBPROTOCOL, LIVE_PATH } from '../../src/protocol/version.js'
 import { TokenAuthority } from '../../src/sessions/auth.js'
@@ -58,7 +57,6 @@ describe('a process, from HTTP over the database and the bus to its sessions', (
         path: LIVE_PATH,
         subprotocols: [JSON_SUBPROTOCOL],
         maxMessageBytes: MAX_CLIENT_FRAME_BYTES,
-        slowCloseCode: CLOSE_CODES.SLOW_CONSUMER,
       }),
       log,
       node: 'n',

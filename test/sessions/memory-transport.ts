@@ -1,6 +1,6 @@
 import type { ServerMessage } from '../../src/protocol/messages.js'
 import { serverMessageSchema } from '../../src/protocol/schemas.js'
-import type { Frames, Transport, TransportSocket } from '../../src/transport/transport.js'
+import type { Frames, Message, SendResult, Transport, TransportSocket } from '../../src/transport/transport.js'
 
 /** Topics and fan-out without a network. A push serves one socket per {@link step}, so the test decides what happens in between. */
 export class MemoryTransport implements Pick<Transport, 'prepare' | 'push'> {
@@ -12,8 +12,8 @@ export class MemoryTransport implements Pick<Transport, 'prepare' | 'push'> {
     return this.#pushes.length
   }
 
-  prepare(messages: readonly string[]): Frames {
-    return { wire: Buffer.from(messages.map((message) => `${message}\n`).join('')) }
+  prepare(messages: readonly Message[]): Frames {
+    return { messages }
   }
 
   push(topic: string, frames: Frames, onDone: () => void): void {
@@ -34,6 +34,7 @@ export class MemoryTransport implements Pick<Transport, 'prepare' | 'push'> {
 
 /** Keeps what it was sent, proved against the schema of the wire. */
 export class MemorySocket implements TransportSocket {
+  readonly subprotocol = ''
   isOpen = true
   readonly lastSentAt = 0
   readonly unsentBytes = 0
@@ -45,11 +46,10 @@ export class MemorySocket implements TransportSocket {
     this.#transport = transport
   }
 
-  send({ wire }: Frames): void {
-    if (!this.isOpen) return
-    for (const line of Buffer.from(wire).toString().split('\n')) {
-      if (line !== '') this.received.push(serverMessageSchema.parse(JSON.parse(line)))
-    }
+  send({ messages }: Frames): SendResult {
+    if (!this.isOpen) return 'dropped'
+    for (const message of messages) this.received.push(serverMessageSchema.parse(JSON.parse(message.toString())))
+    return 'sent'
   }
 
   subscribe(topic: string): void {
