@@ -79,6 +79,11 @@ export function formatConfidence(confidence: string): string {
   return confidences.format(confidence as `${number}`)
 }
 
+/** The engine's figures, with a true minus: "-31 to 31 days". */
+export function formatSigns(text: string): string {
+  return text.replaceAll(/(^|\s)-(?=\d)/g, `$1${MINUS}`)
+}
+
 /** An error's message, "no such match", as the sentence "No such match." */
 export function formatMessage(message: string): string {
   const text = message.charAt(0).toUpperCase() + message.slice(1)

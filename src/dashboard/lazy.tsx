@@ -1,26 +1,36 @@
 import type { ComponentType } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
+import { ApiError } from './api.js'
 import { Failure, Skeleton } from './parts/states.js'
-import { asApiError } from './session.js'
 
 /** A page in a chunk of its own, loaded when it is first shown. */
 export function lazyPage<Props extends object>(load: () => Promise<ComponentType<Props>>): ComponentType<Props> {
   let Loaded: ComponentType<Props> | null = null
   return function LazyPage(props: Props) {
+    const [hasFailed, setFailed] = useState(false)
     const [, redraw] = useState({})
-    const [error, setError] = useState<unknown>(null)
     useEffect(() => {
-      if (Loaded !== null || error !== null) return
+      if (Loaded !== null) return
       load().then(
         (component) => {
           Loaded = component
           redraw({})
         },
-        (failure: unknown) => setError(failure ?? new Error('not loaded')),
+        () => setFailed(true),
       )
-    }, [error])
+    }, [])
     if (Loaded !== null) return <Loaded {...props} />
-    if (error !== null) return <Failure error={asApiError(error)} onRetry={() => setError(null)} />
+    if (hasFailed) return <Failure error={NOT_LOADED} onRetry={() => void reload()} />
     return <Skeleton kind="page" />
   }
+}
+
+const NOT_LOADED = new ApiError('this page could not be loaded', { code: 'UNREACHABLE', status: 0 })
+
+/** The chunk may have gone with an older version: then only the whole page loaded anew helps. Not before the server answers again. */
+async function reload(): Promise<void> {
+  await fetch('/', { method: 'HEAD' }).then(
+    () => location.reload(),
+    () => undefined,
+  )
 }

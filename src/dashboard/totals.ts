@@ -1,4 +1,4 @@
-import type { ControlTotal, Side, Summary } from '../protocol/views.js'
+import type { ControlTotal, Summary } from '../protocol/views.js'
 import { subtract } from './decimal.js'
 
 export interface StateCounts {
@@ -8,12 +8,10 @@ export interface StateCounts {
   readonly open: number
 }
 
-/** Rows by state, of one side or of both; excluded ones are not counted. */
-export function countStates(summary: Summary, side?: Side): StateCounts {
+/** Rows of both sides by state; excluded ones are not counted. */
+export function countStates(summary: Summary): StateCounts {
   const counts = { matched: 0, suggested: 0, open: 0 }
-  for (const total of summary.totals) {
-    if (total.state !== 'excluded' && (side === undefined || total.side === side)) counts[total.state] += total.count
-  }
+  for (const total of summary.totals) if (total.state !== 'excluded') counts[total.state] += total.count
   return { ...counts, all: counts.matched + counts.suggested + counts.open }
 }
 
@@ -31,9 +29,12 @@ export interface Equation {
   readonly openRight: string
 }
 
-/** An equation per currency, in the order of the currencies' codes; a side without the currency counts as 0. */
-export function equations(totals: readonly ControlTotal[]): readonly Equation[] {
-  const currencies = [...new Set(totals.map(({ currency }) => currency))].sort()
+/** An equation per currency, the project's own first, then by their codes; a side without the currency counts as 0. */
+export function equations(totals: readonly ControlTotal[], own: string | null): readonly Equation[] {
+  const isOwn = (currency: string) => (currency === own ? 0 : 1)
+  const currencies = [...new Set(totals.map(({ currency }) => currency))].sort(
+    (one, other) => isOwn(one) - isOwn(other) || (one < other ? -1 : 1),
+  )
   return currencies.map((currency) => {
     const left = totals.find((total) => total.currency === currency && total.side === 'left') ?? NOTHING
     const right = totals.find((total) => total.currency === currency && total.side === 'right') ?? NOTHING

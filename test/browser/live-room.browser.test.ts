@@ -28,7 +28,7 @@ afterAll(async () => {
 
 test('two people see one job and each other’s decisions, from the two files to the export', async () => {
   const [ana, ben] = await Promise.all([Person.open(browser), Person.open(browser)])
-  await Promise.all([ana.signIn(program.links.get('Ana')!), ben.signIn(program.links.get('Ben')!)])
+  await Promise.all([ana.signIn(await program.printedLink('Ana')), ben.signIn(await program.printedLink('Ben'))])
 
   await ana.page.getByRole('button', { name: 'Create a project' }).click()
   await ana.page.getByLabel('Name', { exact: true }).fill('March')

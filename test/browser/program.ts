@@ -1,9 +1,10 @@
-import { execFile, spawn } from 'node:child_process'
+import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
@@ -13,54 +14,84 @@ const LIFELINE = new URL('./lifeline.mjs', import.meta.url).href
 
 /** The built program on a free port of loopback, with an embedded database of its own. */
 export class Program {
-  /** Single-use sign-in links that it printed, by name. */
-  readonly links: ReadonlyMap<string, string>
-  readonly origin: string
-  readonly #end: () => Promise<void>
+  readonly #dir: string
+  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>
+  readonly #exited: Promise<unknown>
+  readonly #said: string[] = []
+  readonly #waiting = new Set<() => void>()
+  #origin = ''
 
-  private constructor(links: ReadonlyMap<string, string>, end: () => Promise<void>) {
-    this.links = links
-    this.origin = new URL(links.get('Ana')!).origin
-    this.#end = end
-  }
-
-  /** @throws Error with what it said when it ended before it was open. */
-  static async start(environment: Readonly<Record<string, string>> = {}): Promise<Program> {
-    // Does nothing when no source is newer than the build.
-    await promisify(execFile)(process.execPath, [join(ROOT, 'scripts/build.mjs')])
-    const dir = await mkdtemp(join(tmpdir(), 'tallyroom-browser-'))
-    const child = spawn(process.execPath, ['--import', LIFELINE, MAIN, 'start'], {
+  private constructor(dir: string, environment: Readonly<Record<string, string>>) {
+    this.#dir = dir
+    this.#child = spawn(process.execPath, ['--import', LIFELINE, MAIN, 'start'], {
       env: { ...process.env, PORT: '0', DATA_DIR: join(dir, 'data'), DATABASE_URL: '', REDIS_URL: '', ...environment },
       stdio: ['pipe', 'pipe', 'pipe'],
     })
-    const exited = once(child, 'exit')
-    const said: string[] = []
-    const links = new Map<string, string>()
-    const open = new Promise<void>((resolve) => {
-      for (const stream of [child.stdout, child.stderr]) {
-        createInterface({ input: stream }).on('line', (line) => {
-          said.push(line)
-          const link = /^ +(\w+) +(http\S+#signin=\S+)$/.exec(line)
-          if (link !== null) links.set(link[1]!, link[2]!)
-          if (links.size === 2) resolve()
-        })
+    this.#exited = once(this.#child, 'exit')
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        this.#said.push(line)
+        for (const look of this.#waiting) look()
+      })
+    }
+  }
+
+  /** Answers when its address is open. @throws Error with what it said when it ended before. */
+  static async start(environment: Readonly<Record<string, string>> = {}): Promise<Program> {
+    // Does nothing when no source is newer than the build.
+    await promisify(execFile)(process.execPath, [join(ROOT, 'scripts/build.mjs')])
+    const program = new Program(await mkdtemp(join(tmpdir(), 'tallyroom-browser-')), environment)
+    try {
+      program.#origin = await program.until(/ is open at (\S+)/)
+      return program
+    } catch (error) {
+      await program.stop()
+      throw error
+    }
+  }
+
+  get origin(): string {
+    return this.#origin
+  }
+
+  /** The sign-in link that it printed for Ana or Ben when it started; good for one use. */
+  printedLink(name: 'Ana' | 'Ben'): Promise<string> {
+    return this.until(new RegExp(`^ +${name} +(\\S+)$`))
+  }
+
+  /** A fresh sign-in link, as `tallyroom link` makes it. */
+  async link(name: string): Promise<string> {
+    const env = { ...process.env, DATA_DIR: join(this.#dir, 'data') }
+    return (await promisify(execFile)(process.execPath, [MAIN, 'link', '--name', name], { env })).stdout.trim()
+  }
+
+  /** The first group of the first line that it says, or has said, like `pattern`. @throws Error when it ends without. */
+  async until(pattern: RegExp): Promise<string> {
+    let stop = () => {}
+    const found = new Promise<string>((resolve) => {
+      const look = () => {
+        const match = this.#said.map((line) => pattern.exec(line)).find((exec) => exec !== null)
+        if (match) resolve(match[1] ?? match[0])
       }
+      this.#waiting.add(look)
+      stop = () => this.#waiting.delete(look)
+      look()
     })
-    const end = async () => {
-      child.stdin.end()
-      await exited
-      await rm(dir, { recursive: true, force: true })
-    }
-    await Promise.race([open, exited])
-    if (links.size < 2) {
-      await end()
-      throw new Error(`the program ended before it was open:\n${said.join('\n')}`)
-    }
-    return new Program(links, end)
+    const ended = this.#exited.then(() => {
+      throw new Error(`the program ended before it said ${pattern}:\n${this.#said.join('\n')}`)
+    })
+    return Promise.race([found, ended]).finally(stop)
+  }
+
+  /** Holds the process still, or lets it go on. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#child.kill(signal)
   }
 
   /** Ends it in order and removes its data. */
-  stop(): Promise<void> {
-    return this.#end()
+  async stop(): Promise<void> {
+    this.#child.stdin.end()
+    await this.#exited
+    await rm(this.#dir, { recursive: true, force: true })
   }
 }

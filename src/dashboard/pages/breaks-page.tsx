@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { BREAK_REASONS, type BreakReason, type BreakView, SIDES, type Side } from '../../protocol/views.js'
 import { type ApiError, api, type RecordDetail } from '../api.js'
 import { Details, useDetail } from '../details.js'
-import { currencyCode, formatAmount, formatDate, sentence } from '../format.js'
+import { currencyCode, formatAmount, formatDate, formatSigns, sentence } from '../format.js'
 import { ExportLinks } from '../parts/export-links.js'
 import { Empty, Failure, Skeleton } from '../parts/states.js'
 import type { OpenProjectProps } from '../room.js'
@@ -168,7 +168,7 @@ function BreakRow({ view, details }: { readonly view: BreakView; readonly detail
       <td class="breaks__date">{record?.valueDate && formatDate(record.valueDate)}</td>
       <td class="breaks__row">
         {record === null ? (
-          <span class="muted">{value === null && 'This row could not be loaded.'}</span>
+          <span class={value === null ? 'muted' : 'ghost'}>{value === null && 'This row could not be loaded.'}</span>
         ) : (
           <>
             <span class="breaks__title">{record.reference ?? record.externalId ?? `Row ${record.rowNo}`}</span>
@@ -178,10 +178,12 @@ function BreakRow({ view, details }: { readonly view: BreakView; readonly detail
       </td>
       <td class="breaks__why">
         <span class="pill">{view.status === 'resolved' ? 'Resolved' : sentence(view.reason)}</span>
-        <span class="breaks__details">
-          {miss === null ? 'Nothing came near' : miss.text}
-          {miss !== null && miss.externalId !== null && ` · ${miss.externalId}`}
-        </span>
+        {miss !== null && (
+          <span class="breaks__details">
+            {formatSigns(miss.text)}
+            {miss.externalId !== null && ` · ${miss.externalId}`}
+          </span>
+        )}
       </td>
       <td class="breaks__amount num">
         {record !== null && record.amount !== null && (

@@ -18,7 +18,7 @@ export function OverviewPage({ room, state }: OpenProjectProps) {
   const { summary, jobs, project, role } = state
   const counts = countStates(summary)
   const job = currentJob(jobs)
-  const sums = equations(summary.controlTotals ?? [])
+  const sums = equations(summary.controlTotals ?? [], project.currency)
   const mayWork = role !== 'viewer'
   // While a job runs it alone says what is found: the stored figures are those from before.
   const hasResult = isSettled(state)

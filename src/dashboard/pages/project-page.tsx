@@ -62,7 +62,7 @@ function Tabs({ state, tab }: { readonly state: RoomState & { kind: 'open' }; re
   const hasResult = isSettled(state)
   const tabs = [
     { tab: 'overview', name: 'Overview', count: null },
-    { tab: 'review', name: 'Review', count: hasResult ? countStates(state.summary, 'left').suggested : null },
+    { tab: 'review', name: 'Review', count: hasResult ? countStates(state.summary).suggested : null },
     { tab: 'breaks', name: 'Breaks', count: hasResult ? countStates(state.summary).open : null },
     { tab: 'import', name: 'Import', count: null },
   ] as const

@@ -122,10 +122,10 @@ function ProjectFigures({ room }: { readonly room: Room }) {
       </div>
       <div>
         <dt>Suggested</dt>
-        <dd>{formatCount(countStates(state.summary, 'left').suggested)}</dd>
+        <dd>{formatCount(counts.suggested)}</dd>
       </div>
       <div>
-        <dt>Open rows</dt>
+        <dt>Open</dt>
         <dd>{formatCount(counts.open)}</dd>
       </div>
     </dl>

@@ -2,14 +2,64 @@ import { sign } from '../decimal.js'
 import { currencyName, formatAmount, formatDifference } from '../format.js'
 import type { Equation } from '../totals.js'
 
-/** `left − right = difference`, per currency, exact to the last unit; what is still being compared is not split yet. */
+/**
+ * `left − right = difference`, exact to the last unit: the first currency large, the others as a table. What is still being compared is
+ * not split yet.
+ */
 export function EquationCard({ equations, isSplit }: { readonly equations: readonly Equation[]; readonly isSplit: boolean }) {
+  const [first, ...others] = equations
   return (
     <section class="card equation" aria-label="Control totals">
-      {equations.map((equation) => (
-        <EquationRow key={equation.currency} equation={equation} isSplit={isSplit} />
-      ))}
+      {first !== undefined && <EquationRow equation={first} isSplit={isSplit} />}
+      {others.length > 0 && <OtherCurrencies equations={others} isSplit={isSplit} />}
     </section>
+  )
+}
+
+function OtherCurrencies({ equations, isSplit }: { readonly equations: readonly Equation[]; readonly isSplit: boolean }) {
+  return (
+    <div class="table-scroll">
+      <table class="table equation__others">
+        <thead>
+          <tr>
+            <th scope="col">Currency</th>
+            <th scope="col" class="num">
+              Left
+            </th>
+            <th scope="col" class="num">
+              Right
+            </th>
+            <th scope="col" class="num">
+              Difference
+            </th>
+            {isSplit && (
+              <th scope="col" class="num hide-narrow">
+                Explained
+              </th>
+            )}
+            {isSplit && (
+              <th scope="col" class="num hide-narrow">
+                Unexplained
+              </th>
+            )}
+          </tr>
+        </thead>
+        <tbody>
+          {equations.map(({ currency, left, right, difference, explained, unexplained }) => (
+            <tr key={currency}>
+              <th scope="row">{currencyName(currency)}</th>
+              <td class="num">{formatAmount(left, currency)}</td>
+              <td class="num">{formatAmount(right, currency)}</td>
+              <td class="num">
+                <strong>{formatDifference(difference, currency)}</strong>
+              </td>
+              {isSplit && <td class="num hide-narrow">{formatDifference(explained, currency)}</td>}
+              {isSplit && <td class="num hide-narrow">{formatDifference(unexplained, currency)}</td>}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   )
 }
 

@@ -29,6 +29,12 @@ export function JobCard({ room, job, mayWork }: { readonly room: Room; readonly 
   return (
     <section class={`card job job--${job.state}`} aria-label="Job">
       <div class="job__head">
+        {job.state === 'completed' && (
+          <svg class="job__done" viewBox="0 0 24 24" aria-hidden="true">
+            <circle cx="12" cy="12" r="12" />
+            <path d="m7 12.5 3.5 3.5L17 9" />
+          </svg>
+        )}
         <div>
           <h2>{HEADINGS[job.state]}</h2>
           <p class="muted">{subtitleOf(job)}</p>

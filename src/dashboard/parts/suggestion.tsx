@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { MatchDetail } from '../api.js'
 import { type Details, useDetail } from '../details.js'
-import { formatClock, formatConfidence } from '../format.js'
+import { formatClock, formatConfidence, formatSigns } from '../format.js'
 import { isOpen, type Suggestion } from '../matches.js'
 import { Pair } from './pair.js'
 import { Why } from './why.js'
@@ -43,7 +43,7 @@ export function SuggestionCard({ entry, details, isSelected, mayDecide, userId, 
         {value === null && <p class="muted">The rows could not be loaded.</p>}
         {value != null && <Pair left={value.leftRecords} right={value.rightRecords} />}
         <p class="suggestion__summary">
-          {match.explanation.summary}{' '}
+          {formatSigns(match.explanation.summary)}{' '}
           <button type="button" class="link-button" aria-expanded={isExplained} onClick={() => setExplained(!isExplained)}>
             {isExplained ? 'Hide' : 'Why?'}
           </button>

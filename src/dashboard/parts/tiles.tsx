@@ -22,8 +22,8 @@ export function Tiles({
       <Tile name="Matched" tone="good" value={formatPercent(wholePercent(counts.matched, counts.all))}>
         {formatCount(counts.matched)} of {formatCount(counts.all)} rows
       </Tile>
-      <Tile name="Suggested" tone="wait" value={formatCount(countStates(summary, 'left').suggested)} href={routeHref(project, 'review')}>
-        pairs wait for a decision
+      <Tile name="Suggested" tone="wait" value={formatCount(counts.suggested)} href={routeHref(project, 'review')}>
+        rows wait for a decision
       </Tile>
       <Tile name="Open" tone="bad" value={formatCount(counts.open)} href={routeHref(project, 'breaks')}>
         rows without a match

@@ -45,7 +45,7 @@ function Avatar({ user }: { readonly user: UserRef }) {
     .slice(0, 2)
     .map((word) => word.charAt(0).toUpperCase())
     .join('')
-  const tone = [...user.id].reduce((total, char) => total + char.charCodeAt(0), 0) % 5
+  const tone = [...user.id].reduce((hash, char) => (hash * 37 + char.charCodeAt(0)) % 997, 0) % 5
   return (
     <span class={`avatar avatar--${tone}`} aria-hidden="true">
       {initials}

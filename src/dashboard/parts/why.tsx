@@ -1,5 +1,5 @@
 import type { MatchExplanation } from '../../protocol/views.js'
-import { sentence } from '../format.js'
+import { formatSigns, sentence } from '../format.js'
 
 /** Why the engine thinks so: limits that both rows met, comparisons with what each added. */
 export function Why({ explanation }: { readonly explanation: MatchExplanation }) {
@@ -21,10 +21,10 @@ export function Why({ explanation }: { readonly explanation: MatchExplanation })
               <tr key={`${gate.field} ${gate.allowed}`}>
                 <th scope="row">{sentence(gate.field)}</th>
                 <td>
-                  {gate.left ?? '–'} <span class="muted">and</span> {gate.right ?? '–'}
+                  {formatSigns(`${gate.left ?? '–'} and ${gate.right ?? '–'}`)}
+                  {gate.difference !== null && formatSigns(`, ${gate.difference} apart`)}
+                  <span class="muted">, allowed {formatSigns(gate.allowed)}</span>
                 </td>
-                <td>{gate.difference === null ? '' : `apart ${gate.difference}`}</td>
-                <td class="muted">allowed {gate.allowed}</td>
               </tr>
             ))}
           </tbody>
@@ -37,8 +37,8 @@ export function Why({ explanation }: { readonly explanation: MatchExplanation })
             {levels.map((level) => (
               <tr key={level.field}>
                 <th scope="row">{sentence(level.field)}</th>
-                <td>{level.level}</td>
-                <td class="num">{level.weight.startsWith('-') ? level.weight.replace('-', '−') : `+${level.weight}`}</td>
+                <td>{formatSigns(level.level)}</td>
+                <td class="num">{level.weight.startsWith('-') ? formatSigns(level.weight) : `+${level.weight}`}</td>
                 <td class="why__bar">
                   <meter
                     class={level.weight.startsWith('-') ? 'against' : 'for'}
@@ -55,8 +55,8 @@ export function Why({ explanation }: { readonly explanation: MatchExplanation })
       )}
       {(prior !== null || margin !== null) && (
         <p class="muted small">
-          {prior !== null && `Before any comparison ${prior} bits. `}
-          {margin !== null && `Ahead of the next best by ${margin} bits.`}
+          {prior !== null && `Before any comparison ${formatSigns(prior)} bits. `}
+          {margin !== null && `Ahead of the next best by ${formatSigns(margin)} bits.`}
         </p>
       )}
     </div>

@@ -1,0 +1,231 @@
+// `npm run screenshots`: the pictures of docs/images, from the real program. With a folder as argument: every page and state there
+// instead, wide and narrow, light and dark, to be looked at before something is called done.
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Browser, Page } from 'playwright-core'
+import { writeSample } from '../../src/sample/write-sample.js'
+import { dropFiles } from './drop.js'
+import { launchBrowser, Person } from './person.js'
+import { Program } from './program.js'
+
+interface Look {
+  readonly name: string
+  readonly width: number
+  readonly scheme: 'light' | 'dark'
+}
+
+/** The four looks of every page, and those that a document shows. */
+const LOOKS: readonly Look[] = [1280, 390].flatMap((width) =>
+  (['light', 'dark'] as const).map((scheme) => ({ name: `${width}-${scheme}`, width, scheme })),
+)
+const DOCUMENTED: ReadonlySet<string> = new Set([
+  'running-1280-dark',
+  'running-390-light',
+  'overview-1280-light',
+  'overview-390-dark',
+  'review-1280-light',
+  'review-390-light',
+  'breaks-1280-light',
+  'import-1280-light',
+  'ambiguous-1280-light',
+  'reconnecting-1280-light',
+])
+const DOCS_DIR = fileURLToPath(new URL('../../docs/images/', import.meta.url))
+/** Patience with a busy machine. */
+const TIMEOUT_MS = 90_000
+const IN_THE_MIDDLE = Array.from({ length: 30 }, (_, index) => `[aria-valuenow="${35 + index}"]`).join()
+
+const everythingDir = process.argv[2]
+const outDir = everythingDir ?? DOCS_DIR
+process.env.TEST_CHROMIUM ??= '/usr/bin/chromium'
+await mkdir(outDir, { recursive: true })
+const filesDir = await mkdtemp(join(tmpdir(), 'tallyroom-files-'))
+const [program, browser] = await Promise.all([Program.start(), launchBrowser(), writeSample(filesDir, { seed: 3, rows: 400 })])
+try {
+  await program.until(/the sample is reconciled/)
+  await takeAll()
+} finally {
+  await browser.close()
+  await program.stop()
+  await rm(filesDir, { recursive: true, force: true })
+}
+
+async function takeAll(): Promise<void> {
+  const people: { readonly look: Look; readonly page: Page }[] = []
+  for (const look of LOOKS) people.push({ look, page: await signedIn(browser, look, 'Ana') })
+  const side = await Promise.all(['Ana', 'Ben'].map((name) => signedIn(browser, { name, width: 880, scheme: 'light' }, name)))
+  const sample = await sampleOf(people[0]!.page)
+  const pages = [...people.map(({ page }) => page), ...side]
+
+  await Promise.all(pages.map((page) => page.goto(sample)))
+  await pages[0]!.getByRole('button', { name: 'Match again' }).click()
+  await Promise.all(pages.map((page) => page.locator(IN_THE_MIDDLE).first().waitFor()))
+  // Held still, all pages come to show the same moment.
+  program.signal('SIGSTOP')
+  await sameText(pages, '.job__percent')
+  for (const { look, page } of people) await take(page, look, 'running')
+  await takeSideBySide(side[0]!, side[1]!)
+  program.signal('SIGCONT')
+  await Promise.all(pages.map((page) => page.locator('.tiles').waitFor()))
+
+  for (const { look, page } of people) {
+    await takeStates(page, look, sample)
+    await page.context().close()
+  }
+  await takeServerAway()
+}
+
+/** Pages that need nothing but what is in the sample project. */
+async function takeStates(page: Page, look: Look, sample: string): Promise<void> {
+  await take(page, look, 'overview')
+  await page.goto(`${program.origin}/#/`)
+  await page.locator('.card__figures dd').first().waitFor()
+  await take(page, look, 'projects')
+
+  await page.goto(`${sample}/review`)
+  await page.locator('.suggestion .pair__row').nth(5).waitFor()
+  await page.getByRole('button', { name: 'Why?' }).first().click()
+  await page.locator('.suggestion').nth(1).getByRole('button', { name: 'Confirm' }).click()
+  await page.getByText('Confirmed by you').first().waitFor()
+  await take(page, look, 'review')
+
+  await page.goto(`${sample}/breaks`)
+  await page.getByRole('combobox').selectOption('amount-differs')
+  await page.locator('.breaks__title').nth(5).waitFor()
+  await take(page, look, 'breaks')
+
+  const empty = await newProject(page, `Empty ${look.name}`)
+  await page.goto(empty)
+  await page.getByRole('heading', { name: 'Nothing to compare yet' }).waitFor()
+  await take(page, look, 'overview-empty')
+  await page.goto(`${empty}/review`)
+  await page.getByRole('heading', { name: 'Nothing to review' }).waitFor()
+  await take(page, look, 'review-empty')
+  await page.goto(`${empty}/breaks`)
+  await page.getByRole('heading', { name: 'No breaks' }).waitFor()
+  await take(page, look, 'breaks-empty')
+  await page.goto(`${empty}/import`)
+  await page.getByText('Drop a file here').first().waitFor()
+  await take(page, look, 'import-empty')
+  const files = await Promise.all(
+    ['bank.csv', 'ledger.csv'].map(async (name) => ({ name, text: await readFile(join(filesDir, name), 'utf8') })),
+  )
+  await dropFiles(page.locator('.drop').first(), files)
+  await page.locator('.preview').nth(1).waitFor()
+  await take(page, look, 'import')
+
+  await page.reload()
+  await dropFiles(page.locator('.drop').first(), [
+    { name: 'dates.csv', text: 'Id,Date,Amount\n1,03/04/2026,1.50\n2,05/06/2026,2.50\n3,07/08/2026,3.50\n' },
+    { name: 'picture.csv', text: 'PNG\u0000\u0001\u0002\u0000' },
+  ])
+  await page.locator('.file .notice').nth(1).waitFor()
+  await take(page, look, 'ambiguous')
+
+  await page.goto(`${program.origin}/#/projects/01a21016-0000-7000-8000-000000000000`)
+  await page.getByRole('heading', { name: 'No access' }).waitFor()
+  await take(page, look, 'no-access')
+
+  await page.routeWebSocket('**/v1/live', () => undefined)
+  await page.goto(sample)
+  await page.reload()
+  await page.locator('.skeleton__bar').first().waitFor()
+  await take(page, look, 'loading')
+
+  const nobody = await Person.open(browser, optionsOf(look))
+  await nobody.page.goto(`${program.origin}/#signin=spent`)
+  await nobody.page.getByText('The link was not accepted').waitFor()
+  await take(nobody.page, look, 'sign-in')
+  await nobody.page.context().close()
+
+  const carla = await signedIn(browser, look, 'Carla')
+  await carla.getByRole('heading', { name: 'No project yet' }).waitFor()
+  await take(carla, look, 'projects-empty')
+  await carla.route('**/v1/projects', (route) => route.fulfill({ status: 401, json: { code: 'UNAUTHENTICATED', detail: 'sign in first' } }))
+  await carla.reload()
+  await carla.getByRole('heading', { name: 'Your session has ended' }).waitFor()
+  await take(carla, look, 'session-ended')
+  await carla.context().close()
+}
+
+/** The program ends under pages that are open. */
+async function takeServerAway(): Promise<void> {
+  const people = await Promise.all(LOOKS.map(async (look) => ({ look, page: await signedIn(browser, look, 'Ana') })))
+  const sample = await sampleOf(people[0]!.page)
+  for (const { page } of people) {
+    await page.goto(sample)
+    await page.locator('.tiles').waitFor()
+  }
+  await program.stop()
+  for (const { look, page } of people) {
+    await page.getByText('Reconnecting').waitFor()
+    await take(page, look, 'reconnecting')
+    await page.goto(`${sample}/review`)
+    await page.getByRole('heading', { name: 'Nobody answers' }).waitFor()
+    await take(page, look, 'server-away')
+  }
+}
+
+async function take(page: Page, look: Look, state: string): Promise<void> {
+  const name = `${state}-${look.name}`
+  if (everythingDir === undefined && !DOCUMENTED.has(name)) return
+  // Links and buttons that were clicked keep the pointer.
+  await page.mouse.move(0, 0)
+  await page.screenshot({ path: join(outDir, `${name}.png`), fullPage: everythingDir !== undefined, animations: 'disabled' })
+}
+
+/** Two windows next to each other, as the README shows them. */
+async function takeSideBySide(ana: Page, ben: Page): Promise<void> {
+  const shots = await Promise.all([ana, ben].map((page) => page.screenshot({ animations: 'disabled' })))
+  const windows = shots.map(
+    (shot, index) =>
+      `<figure><figcaption>${index === 0 ? 'Ana' : 'Ben'}</figcaption><img src="data:image/png;base64,${shot.toString('base64')}"></figure>`,
+  )
+  const page = await browser.newPage({ viewport: { width: 1840, height: 800 } })
+  await page.setContent(`<style>
+    body { display: flex; gap: 24px; margin: 0; padding: 28px; background: #dfe5e1; font: 600 15px Inter, system-ui, sans-serif; color: #3c4642 }
+    figure { margin: 0; overflow: hidden; border-radius: 12px; background: #f3f5f3; box-shadow: 0 12px 40px rgb(20 40 30 / 22%) }
+    figcaption { padding: 10px 16px; border-bottom: 1px solid #d6dbd8 }
+    img { display: block; width: 880px }
+  </style>${windows.join('')}`)
+  await writeFile(join(outDir, 'side-by-side.png'), await page.locator('body').screenshot())
+  await page.close()
+}
+
+function optionsOf({ width, scheme }: Look) {
+  return {
+    viewport: { width, height: width === 390 ? 844 : width === 880 ? 680 : 860 },
+    colorScheme: scheme,
+    reducedMotion: 'reduce',
+  } as const
+}
+
+async function signedIn(browser: Browser, look: Look, name: string): Promise<Page> {
+  const person = await Person.open(browser, optionsOf(look))
+  person.page.setDefaultTimeout(TIMEOUT_MS)
+  await person.signIn(await program.link(name))
+  return person.page
+}
+
+async function sampleOf(page: Page): Promise<string> {
+  return `${program.origin}/${await page.getByRole('link', { name: /Sample/ }).getAttribute('href')}`
+}
+
+async function newProject(page: Page, name: string): Promise<string> {
+  await page.goto(`${program.origin}/#/`)
+  await page.getByRole('button', { name: 'New project' }).click()
+  await page.getByLabel('Name', { exact: true }).fill(name)
+  await page.getByRole('button', { name: 'Create', exact: true }).click()
+  await page.getByRole('heading', { name: 'Import' }).waitFor()
+  return page.url().replace('/import', '')
+}
+
+async function sameText(pages: readonly Page[], selector: string): Promise<void> {
+  for (let tries = 0; tries < 100; tries++) {
+    const texts = await Promise.all(pages.map((page) => page.locator(selector).textContent()))
+    if (new Set(texts).size === 1) return
+  }
+  throw new Error(`the pages do not come to show the same ${selector}`)
+}
