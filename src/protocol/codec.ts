@@ -64,7 +64,8 @@ export function spliceJoined(ref: number, project: string, role: string, tail: s
   return `{"type":"joined","ref":${ref},"project":"${project}","role":"${role}",${tail}`
 }
 
-function isTooDeep(text: string, maxDepth: number): boolean {
+/** Whether a JSON text nests deeper than `maxDepth`; the outermost object or array is 1. */
+export function isTooDeep(text: string, maxDepth: number): boolean {
   let depth = 0
   let inString = false
   for (let at = 0; at < text.length; at++) {
