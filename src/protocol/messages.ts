@@ -32,6 +32,34 @@ export interface LeaveMessage {
   readonly project: string
 }
 
+/** What somebody publishes: an event, or the newest state of a key. */
+export type Publication =
+  | {
+      readonly type: string
+      readonly data: Readonly<Record<string, unknown>>
+      /** Once in ten minutes under it (P3); at most 128 characters. */
+      readonly id?: string
+      readonly key?: never
+    }
+  | {
+      readonly type: string
+      /** null: gone. */
+      readonly data: Readonly<Record<string, unknown>> | null
+      readonly key: string
+      /** Without one: stored + 1. An older one is refused. */
+      readonly version?: number
+    }
+
+/** What became of a publication, in the place that it had in its batch (P1). */
+export type PublishResult =
+  | { readonly id: string; readonly seq: number }
+  /** The first result under that id; `epoch` when it is not that of the whole answer. */
+  | { readonly id: string; readonly seq: number; readonly epoch?: string; readonly duplicate: true }
+  /** It goes out with the outbox, in order, later. */
+  | { readonly id: string; readonly queued: true }
+  | { readonly key: string; readonly version: number }
+  | { readonly key: string; readonly version: number; readonly refused: true }
+
 export interface PongMessage {
   readonly type: 'pong'
   /** The ping's, unread. */
@@ -119,5 +147,7 @@ export const MAX_SERVER_FRAME_BYTES = 256 * 1024
 export const MAX_FRAME_DEPTH = 16
 /** Joins that a hello may carry (C5). */
 export const MAX_HELLO_JOINS = 100
+/** Publications of one `publish` (P1). */
+export const MAX_PUBLICATIONS = 1_000
 /** Projects that a session may have joined (J1). */
 export const MAX_SESSION_PROJECTS = 100

@@ -8,6 +8,7 @@ import {
   type Join,
   LEFT_REASONS,
   MAX_HELLO_JOINS,
+  type Publication,
   REJOIN_REASONS,
   type ServerMessage,
 } from './messages.js'
@@ -29,6 +30,11 @@ export const joinSchema = z.object({
   since: positionSchema.exactOptional(),
   presence: data.exactOptional(),
 })
+
+export const publicationSchema = z.union([
+  z.object({ type: z.string(), data, id: z.string().exactOptional(), key: z.never().exactOptional() }),
+  z.object({ type: z.string(), data: data.nullable(), key: z.string(), version: z.int().exactOptional() }),
+])
 
 const CLIENT_SCHEMAS = {
   hello: z.object({
@@ -115,6 +121,7 @@ export const serverMessageSchema = z.discriminatedUnion('type', [
 
 true satisfies Equal<z.infer<typeof positionSchema>, Plain<Position>>
 true satisfies Equal<z.infer<typeof joinSchema>, Plain<Join>>
+true satisfies Equal<z.infer<typeof publicationSchema>, Plain<Publication>>
 true satisfies Equal<z.infer<typeof eventSchema>, Plain<Event>>
 true satisfies Equal<z.infer<typeof latestSchema>, Plain<Latest>>
 true satisfies Equal<z.infer<typeof clientMessageSchema>, Plain<ClientMessage>>
