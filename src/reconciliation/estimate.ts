@@ -1,12 +1,24 @@
 import { hashText, mixed } from './candidate-keys.js'
 import { CandidateFinder, type FinderOptions } from './candidates.js'
-import { type Comparison, EQUAL_LEVELS, expectedOfMatches, expectedTextOfOthers, LEVEL_COUNTS, levelOf, MISSING } from './levels.js'
+import {
+  type Comparison,
+  EQUAL_LEVELS,
+  evenShares,
+  expectedOfMatches,
+  expectedTextOfOthers,
+  LEVEL_COUNTS,
+  levelOf,
+  MISSING,
+} from './levels.js'
 import { estimateModel, type Model, type PairSample, type Shares } from './model.js'
+import type { Pass } from './rules.js'
 
 /** Pairs that are compared to learn what levels are worth: a few tenths of a second. */
 const SAMPLED_PAIRS = 600_000
 /** Of pairs within the gates that have nothing in common every so many-th is looked at. */
 const OTHERS_STEP = 32
+/** In small files the pairs that are seen are nearly all matches: so many even ones are added to what others are expected to be. */
+const EVEN_PAIRS = 10
 
 /**
  * Learns what levels are worth from a sample of the records that are to be matched: drawn by the hash of their content, so it is the same
@@ -25,7 +37,7 @@ export function estimateFrom(options: Omit<FinderOptions, 'from'>, comparison: C
     from,
     hashes,
   })
-  return estimateModel(sample, { matches: expectedOfMatches(), others: sharesOf(sample) })
+  return estimateModel(sample, { matches: expectedOfMatches(), others: sharesOf(sample, options.pass) })
 }
 
 interface Hashes {
@@ -99,22 +111,25 @@ function samplePairs({ finder, comparison, ranks, from, hashes }: Sampling): Sam
  * Nearly all pairs are no matches, so their levels are what others have; equal amounts, which most matches have, and what texts share by
  * chance are known otherwise.
  */
-function sharesOf({ patterns, weights, coincidences }: Sample): Shares {
-  const counts = {
-    amount: new Float64Array(LEVEL_COUNTS.amount),
-    date: new Float64Array(LEVEL_COUNTS.date),
-    words: expectedTextOfOthers(),
-    numbers: expectedTextOfOthers(),
-  }
+function sharesOf({ patterns, weights, coincidences }: Sample, pass: Pass): Shares {
+  const even = evenShares(widthOf(pass))
   const total = weights.reduce((sum, weight) => sum + weight, 0)
-  for (const compared of ['amount', 'date'] as const) {
-    for (const [index, pattern] of patterns.entries()) counts[compared][levelOf(pattern, compared)]! += weights[index]!
-    if (compared === 'amount') counts.amount.set(coincidences)
-    const missing = counts[compared][MISSING[compared]] ?? 0
-    const levels = LEVEL_COUNTS[compared]
-    // One pair more than was seen in all levels together, so that none is impossible.
-    for (let level = 0; level < levels; level++)
-      counts[compared][level] = level === MISSING[compared] ? 0 : (counts[compared][level]! + 1 / levels) / (total - missing + 1)
+  const seen = (compared: 'amount' | 'date') => {
+    const counts = new Float64Array(LEVEL_COUNTS[compared])
+    for (const [index, pattern] of patterns.entries()) counts[levelOf(pattern, compared)]! += weights[index]!
+    if (compared === 'amount') counts.set(coincidences)
+    const missing = counts[MISSING[compared]] ?? 0
+    const share = (count: number, level: number) =>
+      (count + EVEN_PAIRS * even[compared][level]! + 1 / counts.length) / (total - missing + EVEN_PAIRS + 1)
+    return counts.map((count, level) => (level === MISSING[compared] ? 0 : share(count, level)))
   }
-  return counts
+  return { amount: seen('amount'), date: seen('date'), words: expectedTextOfOthers(), numbers: expectedTextOfOthers() }
+}
+
+/** What the gates let pass. */
+function widthOf(pass: Pass): { readonly bps: number; readonly from: number; readonly to: number } {
+  let width = { bps: 0, from: 0, to: 0 }
+  for (const gate of pass.gates)
+    width = gate.field === 'amount' ? { ...width, bps: Math.max(gate.less.bps, gate.more.bps) } : { ...width, from: gate.from, to: gate.to }
+  return width
 }

@@ -95,8 +95,7 @@ export class Comparison {
     const one = this.#sides.left.day(left)
     const other = this.#sides.right.day(right)
     if (one === null || other === null) return MISSING.date
-    if (one === other) return 0
-    return 1 + 2 * levelIn(DAYS, Math.abs(other - one)) + (other > one ? 1 : 0)
+    return dateLevel(other - one)
   }
 }
 
@@ -172,7 +171,27 @@ export function expectedTextOfOthers(): Float64Array {
   )
 }
 
+/** Shares of the levels of different amounts and of dates where anything within the gates is equally likely. */
+export function evenShares(gates: {
+  readonly bps: number
+  readonly from: number
+  readonly to: number
+}): Pick<Record<Compared, Float64Array>, 'amount' | 'date'> {
+  const amount = new Float64Array(LEVEL_COUNTS.amount)
+  for (const [index, end] of AMOUNT_BPS.entries()) {
+    const width = Math.max(0, Math.min(end, gates.bps) - (AMOUNT_BPS[index - 1] ?? 0))
+    amount.fill(width, COINCIDENCES.length + 2 * index, COINCIDENCES.length + 2 * index + 2)
+  }
+  const date = new Float64Array(LEVEL_COUNTS.date)
+  for (let apart = gates.from; apart <= gates.to; apart++) date[dateLevel(apart)]!++
+  return { amount: normalised(amount), date: normalised(date) }
+}
+
+function dateLevel(apart: number): number {
+  return apart === 0 ? 0 : 1 + 2 * levelIn(DAYS, Math.abs(apart)) + (apart > 0 ? 1 : 0)
+}
+
 function normalised(values: Float64Array): Float64Array {
-  const sum = values.reduce((sum, value) => sum + value, 0)
+  const sum = values.reduce((sum, value) => sum + value, 0) || 1
   return values.map((value) => value / sum)
 }

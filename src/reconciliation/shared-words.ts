@@ -7,9 +7,10 @@ const MIN_WORTH = 3 * MILLIBITS
 
 /** The words and numbers that both texts have and that tell most, at most `limit`. */
 export function sharedWords(tokens: Tokens, left: number, right: number, limit: number): string[] {
+  const least = Math.min(MIN_WORTH, tokens.mostWorth)
   const shared = TOKEN_KINDS.flatMap((kind) => {
     const ofRight = tokensOf(tokens.right[kind], right)
-    return tokensOf(tokens.left[kind], left).filter((token) => ofRight.includes(token) && tokens.worth(token) >= MIN_WORTH)
+    return tokensOf(tokens.left[kind], left).filter((token) => ofRight.includes(token) && tokens.worth(token) >= least)
   })
   const best = new Set(shared.toSorted((one, other) => tokens.worth(other) - tokens.worth(one) || one - other).slice(0, limit))
   return shared.filter((token) => best.has(token)).map((token) => shortened(tokens.word(token), MAX_WORD))

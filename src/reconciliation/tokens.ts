@@ -5,6 +5,8 @@ import type { RecordTable } from './record-table.js'
 export const MILLIBITS = 1_000
 /** A longer text says no more about which record is meant, but costs a comparison with each of its words. */
 const MAX_TOKENS = 16
+/** In small files every word is rare or common by chance: words are counted as if there were so many more records without them. */
+const OTHER_RECORDS = 16
 const FIELDS = ['reference', 'counterparty', 'memo'] as const
 /** `RE0017`: a word before a number, which others write apart. What changes more often, `5fb3cea5`, is one number. */
 const WORD_AND_NUMBER = /^(\p{L}+)(\p{N}+)$/u
@@ -51,7 +53,7 @@ export class Tokens {
         frequency[order[token]!]!++
       }
     }
-    this.#records = left.size + right.size
+    this.#records = left.size + right.size + OTHER_RECORDS
     this.#worth = Int32Array.from(frequency, (records) => this.#worthOf(records))
     this.#isNumber = Uint8Array.from(this.#words, (word) => (DIGIT.test(word) ? 1 : 0))
     this.#firstCodes = Uint16Array.from(this.#words, (word) => word.charCodeAt(0))
@@ -64,6 +66,11 @@ export class Tokens {
   /** How many different words there are. */
   get size(): number {
     return this.#words.length
+  }
+
+  /** What a word is worth that one record of each side has. */
+  get mostWorth(): number {
+    return this.#worthOf(2)
   }
 
   word(token: number): string {
