@@ -1,33 +1,7 @@
-// What is published through HTTP or a session (PROTOCOL §5). Plain types: the SDK reads this file too.
+// The limits of what is published through HTTP or a session, and its answer (PROTOCOL §5). Publications and results
+// themselves are part of messages.ts. Plain types: the SDK reads this file too.
 
-import { MAX_FRAME_DEPTH } from './messages.js'
-
-/** An event; with `id`, at most once in ten minutes under it. */
-export interface EventPublication {
-  readonly type: string
-  readonly data: Readonly<Record<string, unknown>>
-  /** Idempotency key, 1 to {@link MAX_ID_CHARS} characters. */
-  readonly id?: string
-}
-
-/** The newest state of a key; `data` null: gone. Without `version`: the stored one + 1. */
-export interface LatestPublication {
-  readonly type: string
-  readonly data: Readonly<Record<string, unknown>> | null
-  readonly key: string
-  readonly version?: number
-}
-
-export type Publication = EventPublication | LatestPublication
-
-/** What became of a publication. */
-export type PublishResult =
-  | { readonly id: string; readonly seq: number }
-  /** The id was seen before: `seq` is of then, and nothing was published. */
-  | { readonly id: string; readonly seq: number; readonly duplicate: true }
-  | { readonly key: string; readonly version: number }
-  /** `version` is the stored one, which is not older. */
-  | { readonly key: string; readonly version: number; readonly refused: true }
+import { MAX_FRAME_DEPTH, type PublishResult } from './messages.js'
 
 /** The answer to a publish; results stand in the order of the publications. */
 export interface PublishReply {
@@ -51,5 +25,5 @@ export const MAX_EVENT_DATA_BYTES = 32 * 1024
 export const MAX_LATEST_DATA_BYTES = 8 * 1024
 /** Characters of an id, counted as code points. */
 export const MAX_ID_CHARS = 128
-/** Nesting of `data`, itself 1: what a frame can carry. */
+/** Nesting of `data`, itself 1: what a frame can carry (C6). */
 export const MAX_DATA_DEPTH = MAX_FRAME_DEPTH - 3
