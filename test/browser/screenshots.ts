@@ -143,7 +143,7 @@ async function takeStates(page: Page, look: Look, sample: string): Promise<void>
   const carla = await signedIn(browser, look, 'Carla')
   await carla.getByRole('heading', { name: 'No project yet' }).waitFor()
   await take(carla, look, 'projects-empty')
-  await carla.route('**/v1/projects', (route) => route.fulfill({ status: 401, json: { code: 'UNAUTHENTICATED', detail: 'sign in first' } }))
+  await carla.route('**/v1/projects?*', (route) => route.fulfill({ status: 401, json: { code: 'UNAUTHENTICATED', detail: 'sign in first' } }))
   await carla.reload()
   await carla.getByRole('heading', { name: 'Your session has ended' }).waitFor()
   await take(carla, look, 'session-ended')

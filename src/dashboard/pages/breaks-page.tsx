@@ -88,15 +88,15 @@ export function BreaksPage({ room }: OpenProjectProps) {
             ))}
           </select>
         </label>
+        {news > 0 && list !== null && (
+          <p class="filters__news" role="status">
+            The list has changed.{' '}
+            <button type="button" class="button button--small" onClick={() => void load(null)}>
+              Show the new list
+            </button>
+          </p>
+        )}
       </div>
-      {news > 0 && list !== null && (
-        <div class="strip" role="status">
-          The list has changed.
-          <button type="button" class="button button--small" onClick={() => void load(null)}>
-            Show the new list
-          </button>
-        </div>
-      )}
       {error !== null && <Failure error={error} onRetry={() => void load(list === null ? null : cursor)} />}
       {list === null && error === null && <Skeleton kind="rows" />}
       {list !== null && list.length === 0 && (

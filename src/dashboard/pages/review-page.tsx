@@ -110,14 +110,19 @@ export function ReviewPage({ room, state, user }: OpenProjectProps) {
       </div>
       {error !== null && <Failure error={error} onRetry={() => void load(list === null ? null : cursor)} />}
       {list === null && error === null && <Skeleton kind="cards" />}
-      {list !== null && (isStale || decided > 0) && (
+      {list !== null && list.length > 0 && (
+        // Always there: if it came with the first decision, everything would move under the pointer.
         <div class="strip" role="status">
           {isStale
             ? 'A job or a bulk decision changed this list.'
-            : `${formatCount(decided)} decided, ${formatCount(open)} left on this page.`}
-          <button type="button" class="button button--small" onClick={() => void load(null)}>
-            {isStale ? 'Show the new list' : 'Clear decided'}
-          </button>
+            : decided === 0
+              ? `${formatCount(open)} on this page, the surest first.`
+              : `${formatCount(decided)} decided, ${formatCount(open)} left on this page.`}
+          {(isStale || decided > 0) && (
+            <button type="button" class="button button--small" onClick={() => void load(null)}>
+              {isStale ? 'Show the new list' : 'Clear decided'}
+            </button>
+          )}
         </div>
       )}
       {list !== null && list.length === 0 && (

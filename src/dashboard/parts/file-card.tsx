@@ -132,7 +132,7 @@ function FileBody({ side, state, onFiles, onMapping, onAgain }: FileCardProps) {
 function Problem(props: { readonly error: ApiError; readonly mapping: Mapping; readonly onMapping: (mapping: Mapping) => void }) {
   const { error, mapping, onMapping } = props
   return (
-    <div class="notice notice--bad" role="alert">
+    <div class={`notice notice--${error.problems.some(({ readings }) => readings !== undefined) ? 'wait' : 'bad'}`} role="alert">
       <p>
         <strong>{formatMessage(error.message)}</strong>
       </p>
@@ -156,7 +156,7 @@ function Problem(props: { readonly error: ApiError; readonly mapping: Mapping; r
           )}
         </div>
       ))}
-      {error.requestId !== null && (
+      {error.status >= 500 && (
         <p class="small">
           Request <code>{error.requestId}</code>
         </p>

@@ -25,7 +25,7 @@ function PairRow({ record, others }: { readonly record: RecordView; readonly oth
     ({ amount, currency }) => amount !== null && record.amount !== null && isEqual(amount, record.amount) && currency === record.currency,
   )
   const otherTexts = others.flatMap(textsOf)
-  const [title, ...details] = textsOf(record)
+  const details = [record.counterparty, record.memo].filter(isText).join(' · ')
   const date = record.valueDate === null ? null : formatDate(record.valueDate)
   const amount = record.amount === null ? null : formatAmount(record.amount, record.currency)
   return (
@@ -33,10 +33,13 @@ function PairRow({ record, others }: { readonly record: RecordView; readonly oth
       <span class={`side side--${record.side}`}>{record.side}</span>
       <span class="pair__date">{date === null ? <span class="absent">no date</span> : isSameDate ? date : <mark>{date}</mark>}</span>
       <span class="pair__text">
-        <span class="pair__title">{title === undefined ? `Row ${record.rowNo}` : <Marked text={title} others={otherTexts} />}</span>
-        {details.length > 0 && (
+        <span class="pair__title">
+          {/* Ids of two systems have nothing to do with each other: only references are compared. */}
+          {isText(record.reference) ? <Marked text={record.reference} others={otherTexts} /> : (record.externalId ?? `Row ${record.rowNo}`)}
+        </span>
+        {details !== '' && (
           <span class="pair__details">
-            <Marked text={details.join(' · ')} others={otherTexts} />
+            <Marked text={details} others={otherTexts} />
           </span>
         )}
       </span>
@@ -64,11 +67,12 @@ function PairDifference({ left, right }: { readonly left: RecordView; readonly r
   )
 }
 
-/** What identifies the row first, then what is said about it. */
-function textsOf(record: RecordView): readonly string[] {
-  return [record.reference ?? record.externalId, record.counterparty, record.memo].filter(
-    (text) => text !== null && text !== '',
-  ) as string[]
+function textsOf({ reference, counterparty, memo }: RecordView): readonly string[] {
+  return [reference, counterparty, memo].filter(isText)
+}
+
+function isText(text: string | null): text is string {
+  return text !== null && text !== ''
 }
 
 function daysBetween(left: string, right: string): number {

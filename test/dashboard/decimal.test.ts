@@ -1,0 +1,51 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { isEqual, sign, subtract, sum, wholePercent } from '../../src/dashboard/decimal.js'
+
+const decimal = fc.tuple(fc.bigInt({ min: -(10n ** 25n), max: 10n ** 25n }), fc.nat(6)).map(([units, scale]) => {
+  const digits = (units < 0n ? -units : units).toString().padStart(scale + 1, '0')
+  return `${units < 0n ? '-' : ''}${scale === 0 ? digits : `${digits.slice(0, -scale)}.${digits.slice(-scale)}`}`
+})
+
+describe('decimal text', () => {
+  test('0.1 + 0.2 is 0.3', () => {
+    expect(sum(['0.1', '0.2'])).toBe('0.3')
+  })
+
+  test('keeps the decimals of the longest', () => {
+    expect(sum(['10', '0.50', '-0.125'])).toBe('10.375')
+    expect(subtract('5', '7.00')).toBe('-2.00')
+  })
+
+  test('the sum of nothing is 0', () => {
+    expect(sum([])).toBe('0')
+  })
+
+  test('a difference added again is the number itself', () => {
+    fc.assert(fc.property(decimal, decimal, (left, right) => isEqual(sum([subtract(left, right), right]), left)))
+  })
+
+  test('numbers are equal however many decimals they are written with', () => {
+    expect(isEqual('-12.5', '-12.500')).toBe(true)
+    expect(isEqual('12.5', '12.51')).toBe(false)
+  })
+
+  test.each([
+    ['-0.01', -1],
+    ['0.00', 0],
+    ['-0', 0],
+    ['7', 1],
+  ])('the sign of %s is %i', (value, expected) => {
+    expect(sign(value)).toBe(expected)
+  })
+
+  test('refuses what is no decimal text', () => {
+    expect(() => sum(['1e3'])).toThrow('not a decimal: 1e3')
+  })
+})
+
+test('100 % means all, and 0 of nothing is 0', () => {
+  expect(wholePercent(19_999, 20_000)).toBe(99)
+  expect(wholePercent(20_000, 20_000)).toBe(100)
+  expect(wholePercent(0, 0)).toBe(0)
+})

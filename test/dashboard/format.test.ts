@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'vitest'
+import {
+  formatAmount,
+  formatConfidence,
+  formatDate,
+  formatDifference,
+  formatDuration,
+  formatMessage,
+  formatPercent,
+  formatSigns,
+  sentence,
+} from '../../src/dashboard/format.js'
+
+// The separators are the machine's; only digits, signs and words are ours.
+const digitsOf = (text: string) => text.replaceAll(/\D/g, '')
+
+describe('amounts', () => {
+  test('keep every digit, beyond what a number holds', () => {
+    expect(digitsOf(formatAmount('12345678901234567890.12', 'EUR'))).toBe('1234567890123456789012')
+  })
+
+  test.each([
+    ['7', 'EUR', '700'],
+    ['7', 'JPY', '7'],
+    ['7', 'BHD', '7000'],
+    ['7.125', 'EUR', '7125'],
+    ['7', null, '700'],
+    ['7', 'XXX', '700'],
+  ])('%s %s has the digits %s: at least the decimals of its currency', (value, currency, digits) => {
+    expect(digitsOf(formatAmount(value, currency))).toBe(digits)
+  })
+
+  test('a difference has its sign written out, zero has none', () => {
+    expect(formatDifference('1.50', 'EUR')).toMatch(/^\+1/)
+    expect(formatDifference('-1.50', 'EUR')).toMatch(/^−1/)
+    expect(formatDifference('0.00', 'EUR')).toMatch(/^0/)
+  })
+})
+
+test('a confidence is rounded down: 100 % is certain', () => {
+  expect(digitsOf(formatConfidence('0.99999'))).toBe('999')
+  expect(digitsOf(formatConfidence('1'))).toBe('100')
+  expect(digitsOf(formatConfidence('0.98321'))).toBe('983')
+})
+
+test('a whole number of per cent stays whole', () => {
+  for (let percent = 0; percent <= 100; percent++) expect(digitsOf(formatPercent(percent))).toBe(String(percent))
+})
+
+test.each([
+  [0, '0.0 s'],
+  [740, '0.7 s'],
+  [42_400, '42 s'],
+  [185_000, '3 min 5 s'],
+  [3_725_000, '1 h 2 min'],
+])('%i ms is %s', (ms, text) => {
+  expect(formatDuration(ms)).toBe(text)
+})
+
+test('a civil date is the same day in every zone', () => {
+  expect(digitsOf(formatDate('2026-03-01'))).toMatch(/1.*2026|2026.*1/)
+})
+
+test('words for people', () => {
+  expect(sentence('amount-differs')).toBe('Amount differs')
+  expect(formatMessage('no such match')).toBe('No such match.')
+  expect(formatMessage('Which one?')).toBe('Which one?')
+  expect(formatSigns('allowed -31 to 31 days, 2026-03-01')).toBe('allowed −31 to 31 days, 2026-03-01')
+})
