@@ -1,15 +1,8 @@
 import { hashText, mixed } from './candidate-keys.js'
 import { CandidateFinder, type FinderOptions } from './candidates.js'
-import {
-  type Comparison,
-  EQUAL_LEVELS,
-  evenShares,
-  expectedOfMatches,
-  expectedTextOfOthers,
-  LEVEL_COUNTS,
-  levelOf,
-  MISSING,
-} from './levels.js'
+import type { Comparison } from './comparison.js'
+import { evenShares, expectedOfMatches, expectedTextOfOthers } from './expected-shares.js'
+import { EQUAL_LEVELS, LEVEL_COUNTS, levelOf, MISSING } from './levels.js'
 import { estimateModel, type Model, type PairSample, type Shares } from './model.js'
 import type { Pass } from './rules.js'
 

@@ -1,6 +1,6 @@
 import { CandidateFinder } from './candidates.js'
+import { Comparison } from './comparison.js'
 import { estimateFrom } from './estimate.js'
-import { Comparison } from './levels.js'
 import { MICROBITS, type Model, weightOf } from './model.js'
 import { Profiles } from './profiles.js'
 import type { Pass } from './rules.js'

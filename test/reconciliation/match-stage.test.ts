@@ -165,6 +165,6 @@ function isTolerated(one: EngineRecord, other: EngineRecord): boolean {
   }
   const size = (value: bigint) => (value < 0n ? -value : value)
   const [a, b] = [cents(one.amount), cents(other.amount)]
-  const larger = size(a) > size(b) ? size(a) : size(b)
-  return b < a ? a - b <= 50n : (b - a) * 10_000n <= 1_000n * larger
+  const isShare = (base: bigint) => (b - a) * 10_000n <= 1_000n * size(base)
+  return b < a ? a - b <= 50n : isShare(a) || isShare(b)
 }
