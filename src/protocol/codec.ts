@@ -1,27 +1,13 @@
-// The JSON codec. Bodies of events and latest values were encoded once by their publisher; frames splice them as text.
+// How messages become frames. Both codecs say the same; bodies of events and latest values were encoded once by their publisher, as
+// JSON, and a frame splices pieces that are encoded already.
 
-import { type ClientMessage, MAX_FRAME_DEPTH, type ServerMessage } from './messages.js'
+import type { ClientMessage, ServerMessage } from './messages.js'
 import type { Position } from './position.js'
 
-/** A message of either side as the text of one frame. */
-export function encode(message: ClientMessage | ServerMessage): string {
-  return JSON.stringify(message)
-}
+/** A message or a piece of one, as a codec writes it: text of the JSON codec, bytes of the MessagePack codec. */
+export type Encoded = string | Uint8Array
 
-/**
- * The value of a frame, or undefined when it is no JSON or nested deeper than {@link MAX_FRAME_DEPTH}. The depth is
- * counted on the text, before anything is built from it.
- */
-export function decode(text: string): unknown {
-  if (isTooDeep(text, MAX_FRAME_DEPTH)) return undefined
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-/** An event whose body `{"actor":…,"data":…}` is text already. */
+/** An event whose body `{"actor":…,"data":…}` is JSON text already. */
 export interface EncodedEvent {
   readonly seq: number
   readonly id: string
@@ -30,7 +16,7 @@ export interface EncodedEvent {
   readonly body: string
 }
 
-/** A latest value whose body `{"data":…}` is text already. */
+/** A latest value whose body `{"data":…}` is JSON text already. */
 export interface EncodedLatest {
   readonly key: string
   readonly version: number
@@ -39,44 +25,33 @@ export interface EncodedLatest {
   readonly body: string
 }
 
-/** The event as it stands in a frame, `seq` first. */
-export function spliceEvent({ seq, id, at, type, body }: EncodedEvent): string {
-  return `{"seq":${seq},"id":${JSON.stringify(id)},"at":"${at}","type":"${type}",${body.slice(1)}`
+/** The part of a `joined` that many sessions share; its pieces are of the same codec. */
+export interface JoinedTail {
+  readonly position: Position
+  readonly mode: 'resumed' | 'snapshot'
+  /** Of {@link Codec.value}; null when `mode` is `resumed`. */
+  readonly snapshot: Encoded | null
+  readonly events: readonly Encoded[]
+  readonly latest: readonly Encoded[]
 }
 
-/** The latest value as it stands in a frame. */
-export function spliceLatest({ key, version, at, type, body }: EncodedLatest): string {
-  return `{"key":${JSON.stringify(key)},"version":${version},"at":"${at}","type":"${type}",${body.slice(1)}`
-}
-
-/** A `deliver` of spliced events and latest values. */
-export function spliceDeliver(project: string, epoch: string, events: readonly string[], latest: readonly string[]): string {
-  return `{"type":"deliver","project":"${project}","epoch":"${epoch}","events":[${events.join(',')}],"latest":[${latest.join(',')}]}`
-}
-
-/** The part of a snapshot's `joined` that all sessions share; {@link spliceJoined} puts the session's own before it. */
-export function spliceJoinedTail(position: Position, snapshot: string, latest: readonly string[]): string {
-  return `"position":${JSON.stringify(position)},"mode":"snapshot","snapshot":${snapshot},"events":[],"latest":[${latest.join(',')}]}`
-}
-
-/** A `joined` for one session. */
-export function spliceJoined(ref: number, project: string, role: string, tail: string): string {
-  return `{"type":"joined","ref":${ref},"project":"${project}","role":"${role}",${tail}`
-}
-
-/** Whether a JSON text nests deeper than `maxDepth`; the outermost object or array is 1. */
-export function isTooDeep(text: string, maxDepth: number): boolean {
-  let depth = 0
-  let inString = false
-  for (let at = 0; at < text.length; at++) {
-    const char = text.charCodeAt(at)
-    if (inString) {
-      if (char === 0x5c) at++
-      else if (char === 0x22) inString = false
-    } else if (char === 0x22) inString = true
-    else if (char === 0x7b || char === 0x5b) {
-      if (++depth > maxDepth) return true
-    } else if (char === 0x7d || char === 0x5d) depth--
-  }
-  return false
+/** One way to write messages. Whatever it is given as {@link Encoded} must be its own. */
+export interface Codec {
+  /** The subprotocol that asks for it (C1). */
+  readonly subprotocol: string
+  encode(message: ClientMessage | ServerMessage): Encoded
+  /**
+   * What a client's frame says, or undefined when that cannot be read, is nested deeper than `MAX_FRAME_DEPTH`, or came in the
+   * other kind of frame. Nothing is built of what is too deep.
+   */
+  decode(frame: Encoded): unknown
+  /** A JSON value, to be spliced. */
+  value(value: unknown): Encoded
+  /** The event as it stands in a frame, `seq` first. */
+  event(event: EncodedEvent): Encoded
+  latest(value: EncodedLatest): Encoded
+  deliver(project: string, epoch: string, events: readonly Encoded[], latest: readonly Encoded[]): Encoded
+  joinedTail(tail: JoinedTail): Encoded
+  /** A `joined` for one session; `tail` is of {@link joinedTail}. */
+  joined(ref: number, project: string, role: string, tail: Encoded): Encoded
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { ERRORS, type ErrorCode } from '../errors.js'
-import { decode } from './codec.js'
+
 import type { Event, Latest } from './events.js'
+import { decodeJson } from './json-codec.js'
 import {
   CLIENT_MESSAGE_TYPES,
   type ClientMessage,
@@ -152,6 +153,6 @@ const memberChangedBody = z.object({ data: z.object({ member: memberView }) })
 
 /** Id of the user whose role changed, out of the body of a `member.changed` (JSON text); null for what is none. */
 export function changedMember(body: string): string | null {
-  const parsed = memberChangedBody.safeParse(decode(body))
+  const parsed = memberChangedBody.safeParse(decodeJson(body))
   return parsed.success ? parsed.data.data.member.user.id : null
 }

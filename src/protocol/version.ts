@@ -1,6 +1,9 @@
 /** The subprotocol that a session is offered under: version 1 of the messages, as JSON in text frames (C1). */
 export const JSON_SUBPROTOCOL = 'tallyroom.v1.json'
 
+/** The same messages as MessagePack in binary frames (C1). */
+export const MSGPACK_SUBPROTOCOL = 'tallyroom.v1.msgpack'
+
 /** Where the WebSocket is opened (C1). */
 export const LIVE_PATH = '/v1/live'
 

@@ -1,6 +1,6 @@
 import { AppError, unreachable } from '../errors.js'
 import { CLOSE_CODES } from '../protocol/close-codes.js'
-import { decode } from '../protocol/codec.js'
+import { jsonCodec } from '../protocol/json-codec.js'
 import { type ClientMessage, type HelloMessage, MAX_CLIENT_FRAME_BYTES, MAX_HELLO_JOINS } from '../protocol/messages.js'
 import { type ParsedFrame, parseClientFrame } from '../protocol/schemas.js'
 import type { Message } from '../transport/transport.js'
@@ -51,7 +51,7 @@ export function handleFrame(session: Session, data: Message, actions: SessionAct
 }
 
 function parse(data: Message): ParsedFrame {
-  return typeof data === 'string' ? parseClientFrame(decode(data)) : { kind: 'malformed', ref: null }
+  return parseClientFrame(jsonCodec.decode(data))
 }
 
 /** Frames behind the hello are kept within a bound (C4). */

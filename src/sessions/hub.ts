@@ -1,6 +1,6 @@
 import type { Bus, BusEvent, BusMessage, BusState, BusSubscription } from '../bus/bus.js'
 import type { ProjectId } from '../ids.js'
-import { encode } from '../protocol/codec.js'
+import { jsonCodec } from '../protocol/json-codec.js'
 import type { RejoinReason } from '../protocol/messages.js'
 import { changedMember } from '../protocol/schemas.js'
 import type { Role, Snapshot } from '../protocol/views.js'
@@ -142,7 +142,7 @@ export class Hub {
   #lose(project: ProjectId, reason: RejoinReason, state: BusState): void {
     const entry = this.#entries.get(project)
     if (!entry) return
-    const frames = this.#options.transport.prepare([encode({ type: 'rejoin', project, reason })])
+    const frames = this.#options.transport.prepare([jsonCodec.encode({ type: 'rejoin', project, reason })])
     for (const member of entry.room.reset(state)) {
       member.socket.send(frames)
       this.#release(entry)

@@ -3,7 +3,7 @@ import { AppError } from '../errors.js'
 import type { ProjectId } from '../ids.js'
 import type { Log } from '../log.js'
 import { CLOSE_CODES, type CloseCode } from '../protocol/close-codes.js'
-import { encode } from '../protocol/codec.js'
+import { jsonCodec } from '../protocol/json-codec.js'
 import { type HelloMessage, MAX_CLIENT_FRAME_BYTES, MAX_SESSION_PROJECTS } from '../protocol/messages.js'
 import type { Role, Snapshot } from '../protocol/views.js'
 import type { Frames, Message, Refusal, Transport, TransportHandler, TransportSocket, UpgradeRequest } from '../transport/transport.js'
@@ -101,7 +101,7 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
 
   /** The project is gone: nobody hears it any more. */
   closeProject(project: ProjectId): void {
-    const frames = this.transport.prepare([encode({ type: 'left', ref: null, project, reason: 'deleted' })])
+    const frames = this.transport.prepare([jsonCodec.encode({ type: 'left', ref: null, project, reason: 'deleted' })])
     for (const member of this.#hub.dismiss(project)) member.socket.send(frames)
   }
 
@@ -222,7 +222,7 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
       else if (now - receivedAt >= heartbeat.intervalMs + heartbeat.timeoutMs) {
         this.#end(session, CLOSE_CODES.HEARTBEAT_TIMEOUT, 'nothing received')
       } else if (now - Math.max(Math.min(receivedAt, socket.lastSentAt), session.pingedAt) >= heartbeat.intervalMs) {
-        ping ??= this.transport.prepare([encode({ type: 'ping', at: new Date(today).toISOString() })])
+        ping ??= this.transport.prepare([jsonCodec.encode({ type: 'ping', at: new Date(today).toISOString() })])
         session.pingedAt = now
         socket.send(ping)
       }

@@ -1,7 +1,8 @@
 import type { BusMessage, BusState } from '../bus/bus.js'
 import type { ProjectId } from '../ids.js'
-import { spliceEvent, spliceJoined, spliceJoinedTail, spliceLatest } from '../protocol/codec.js'
+import type { Encoded } from '../protocol/codec.js'
 import { TOMBSTONE_BODY } from '../protocol/events.js'
+import { jsonCodec } from '../protocol/json-codec.js'
 import { MAX_SERVER_FRAME_BYTES } from '../protocol/messages.js'
 import type { Position } from '../protocol/position.js'
 import type { Role, Snapshot } from '../protocol/views.js'
@@ -25,20 +26,20 @@ export interface RoomOptions {
 interface SplicedEvent {
   readonly seq: number
   readonly id: string
-  readonly text: string
+  readonly text: Encoded
 }
 
 interface SharedSnapshot {
   readonly position: Position
   readonly generation: number
-  readonly text: string
+  readonly text: Encoded
   /** What all who waited for it get alike; null until the first of them attaches. */
   welcome: Welcome | null
 }
 
 /** The end of `joined` behind what is the session's own, and what follows at once. */
 interface Welcome {
-  readonly tail: string
+  readonly tail: Encoded
   readonly missed: Frames | null
 }
 
@@ -60,9 +61,9 @@ export class Room {
   /** Rises when the history breaks off: a snapshot of before does not continue. */
   #generation = 0
   /** Spliced live latest values as of the last flush. */
-  readonly #latest = new Map<string, string>()
+  readonly #latest = new Map<string, Encoded>()
   #pendingEvents: SplicedEvent[] = []
-  readonly #pendingLatest = new Map<string, { readonly text: string; readonly isGone: boolean }>()
+  readonly #pendingLatest = new Map<string, { readonly text: Encoded; readonly isGone: boolean }>()
   #timer: NodeJS.Timeout | null = null
   #immediate: NodeJS.Immediate | null = null
   /** The flush that is being sent in slices; null between flushes. */
@@ -93,9 +94,9 @@ export class Room {
       this.#early.push(message)
       return
     }
-    for (const event of message.events) this.#pendingEvents.push({ seq: event.seq, id: event.id, text: spliceEvent(event) })
+    for (const event of message.events) this.#pendingEvents.push({ seq: event.seq, id: event.id, text: jsonCodec.event(event) })
     for (const value of message.latest) {
-      this.#pendingLatest.set(value.key, { text: spliceLatest(value), isGone: value.body === TOMBSTONE_BODY })
+      this.#pendingLatest.set(value.key, { text: jsonCodec.latest(value), isGone: value.body === TOMBSTONE_BODY })
     }
     this.#schedule()
   }
@@ -138,7 +139,7 @@ export class Room {
       member.joinedProjects.add(this.project)
       this.members.add(member)
       // Last: a socket that this finds too slow is closed and leaves what it has joined.
-      member.socket.send(this.#options.transport.prepare([spliceJoined(ref, this.project, role, tail)]))
+      member.socket.send(this.#options.transport.prepare([jsonCodec.joined(ref, this.project, role, tail)]))
       if (missed) member.socket.send(missed)
       return 'joined'
     } finally {
@@ -174,16 +175,16 @@ export class Room {
     const position = this.#position
     const generation = this.#generation
     const snapshot = await this.#options.snapshot(this.project)
-    return snapshot && { position, generation, text: JSON.stringify(snapshot), welcome: null }
+    return snapshot && { position, generation, text: jsonCodec.value(snapshot), welcome: null }
   }
 
   #makeWelcome({ position, text }: SharedSnapshot): Welcome {
     const latest = [...this.#latest.values()]
     const inside = takeThatFit(latest, 0, MAX_SERVER_FRAME_BYTES - JOINED_BYTES - Buffer.byteLength(text))
     const events = this.#kept.filter((event) => event.seq > position.seq).map((event) => event.text)
-    const messages = deliverMessages(this.project, position.epoch, events, latest.slice(inside.texts.length))
+    const messages = deliverMessages(jsonCodec, this.project, position.epoch, events, latest.slice(inside.pieces.length))
     return {
-      tail: spliceJoinedTail(position, text, inside.texts),
+      tail: jsonCodec.joinedTail({ position, mode: 'snapshot', snapshot: text, events: [], latest: inside.pieces }),
       missed: messages.length === 0 ? null : this.#options.transport.prepare(messages),
     }
   }
@@ -191,7 +192,7 @@ export class Room {
   #adopt({ head, latest }: BusState): void {
     this.#position = { epoch: head.epoch, seq: head.seq, id: head.id }
     this.#latest.clear()
-    for (const value of latest) this.#latest.set(value.key, spliceLatest(value))
+    for (const value of latest) this.#latest.set(value.key, jsonCodec.latest(value))
   }
 
   #schedule(): void {
@@ -221,6 +222,7 @@ export class Room {
     this.#flushMs = 0
     if (this.members.size === 0 || events.length + latest.length === 0) return
     const messages = deliverMessages(
+      jsonCodec,
       this.project,
       this.#position.epoch,
       events.map((event) => event.text),

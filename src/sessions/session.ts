@@ -3,7 +3,7 @@ import { AppError, ERRORS } from '../errors.js'
 import { newId, type ProjectId } from '../ids.js'
 import type { Log } from '../log.js'
 import { CLOSE_CODES, type CloseCode } from '../protocol/close-codes.js'
-import { encode } from '../protocol/codec.js'
+import { jsonCodec } from '../protocol/json-codec.js'
 import { MAX_SESSION_PROJECTS, type ServerMessage } from '../protocol/messages.js'
 import type { Message, SocketListener, Transport, TransportSocket } from '../transport/transport.js'
 import type { Principal } from './auth.js'
@@ -86,7 +86,7 @@ export class Session implements SocketListener, Member {
   }
 
   send(message: ServerMessage): void {
-    this.socket.send(this.#owner.transport.prepare([encode(message)]))
+    this.socket.send(this.#owner.transport.prepare([jsonCodec.encode(message)]))
   }
 
   /**

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { jsonCodec } from '../../src/protocol/json-codec.js'
 import type { DeliverMessage } from '../../src/protocol/messages.js'
 import { deliverMessages } from '../../src/sessions/frames.js'
 
@@ -12,9 +13,9 @@ test('[D5] everything that is due goes out in order, events before latest values
   fc.assert(
     fc.property(sized(bytes), sized(bytes), (eventSizes, latestSizes) => {
       const [events, latest] = [texts('event', eventSizes), texts('latest', latestSizes)]
-      const messages = deliverMessages('p', 'a', events, latest)
-      for (const message of messages) expect(Buffer.byteLength(message)).toBeLessThanOrEqual(256 * 1024)
-      const parsed = messages.map((message) => JSON.parse(message) as DeliverMessage)
+      const messages = deliverMessages(jsonCodec, 'p', 'a', events, latest)
+      for (const message of messages) expect(Buffer.byteLength(message as string)).toBeLessThanOrEqual(256 * 1024)
+      const parsed = messages.map((message) => JSON.parse(message as string) as DeliverMessage)
       expect(parsed.flatMap((message) => message.events.map((event) => JSON.stringify(event)))).toEqual(events)
       expect(parsed.flatMap((message) => message.latest.map((value) => JSON.stringify(value)))).toEqual(latest)
       const firstLatest = parsed.findIndex((message) => message.latest.length > 0)
@@ -26,6 +27,6 @@ test('[D5] everything that is due goes out in order, events before latest values
 })
 
 test('[D5] what fits into one frame is one frame', () => {
-  expect(deliverMessages('p', 'a', texts('event', [100, 100]), texts('latest', [100]))).toHaveLength(1)
-  expect(deliverMessages('p', 'a', [], [])).toEqual([])
+  expect(deliverMessages(jsonCodec, 'p', 'a', texts('event', [100, 100]), texts('latest', [100]))).toHaveLength(1)
+  expect(deliverMessages(jsonCodec, 'p', 'a', [], [])).toEqual([])
 })
