@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { SUITES } from './test/support/services.js'
@@ -18,6 +19,8 @@ export default defineConfig({
         exclude: kind === 'unit' ? KINDS.map((other) => `test/**/*.${other}.test.ts`) : [],
         globalSetup: ['test/support/global-setup.ts'],
         sequence: { groupOrder: order },
+        // Vitest would leave a core idle, which on two is half of them. Postgres has connections for eight.
+        maxWorkers: order === 0 ? Math.min(availableParallelism(), 8) : 1,
         testTimeout: 60_000,
         hookTimeout: 60_000,
       },
