@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact'
 import { useEffect, useErrorBoundary } from 'preact/hooks'
 import { followAddress, route } from './address.js'
 import { lazyPage } from './lazy.js'
@@ -7,8 +8,8 @@ import { Failure, Skeleton } from './parts/states.js'
 import { asApiError, followSession, session, startSession } from './session.js'
 import { useStore } from './store.js'
 
-const ProjectsPage = lazyPage(async () => (await import('./pages/projects-page.js')).ProjectsPage)
-const ProjectPage = lazyPage(async () => (await import('./pages/project-page.js')).ProjectPage)
+const ProjectsPage = lazyPage(async () => (await import('./pages/projects-page.js')).ProjectsPage, Main)
+const ProjectPage = lazyPage(async () => (await import('./pages/project-page.js')).ProjectPage, Main)
 
 /** The whole application: who is here, then the page that the address names. */
 export function App() {
@@ -24,23 +25,23 @@ export function App() {
   }, [])
   if (thrown !== undefined) {
     return (
-      <main class="page page--narrow">
+      <Main>
         <Failure error={asApiError(thrown)} onRetry={resetThrown} />
-      </main>
+      </Main>
     )
   }
   switch (state.kind) {
     case 'starting':
       return (
-        <main class="page">
+        <Main>
           <Skeleton kind="page" />
-        </main>
+        </Main>
       )
     case 'failed':
       return (
-        <main class="page page--narrow">
+        <Main>
           <Failure error={state.error} onRetry={() => void startSession()} />
-        </main>
+        </Main>
       )
     case 'signed-out':
       return <SignInPage error={state.error} />
@@ -57,4 +58,9 @@ export function App() {
         </>
       )
   }
+}
+
+/** Where there is no page yet to bring its own frame. */
+function Main({ children }: { readonly children: ComponentChildren }) {
+  return <main class="page">{children}</main>
 }

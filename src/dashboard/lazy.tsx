@@ -1,10 +1,13 @@
-import type { ComponentType } from 'preact'
+import { type ComponentChildren, type ComponentType, Fragment, type FunctionComponent } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { ApiError } from './api.js'
 import { Failure, Skeleton } from './parts/states.js'
 
-/** A page in a chunk of its own, loaded when it is first shown. */
-export function lazyPage<Props extends object>(load: () => Promise<ComponentType<Props>>): ComponentType<Props> {
+/** A page in a chunk of its own, loaded when it is first shown; `Frame` is put around what stands there until then. */
+export function lazyPage<Props extends object>(
+  load: () => Promise<ComponentType<Props>>,
+  Frame: FunctionComponent<{ readonly children: ComponentChildren }> = Fragment,
+): ComponentType<Props> {
   let Loaded: ComponentType<Props> | null = null
   return function LazyPage(props: Props) {
     const [hasFailed, setFailed] = useState(false)
@@ -20,8 +23,7 @@ export function lazyPage<Props extends object>(load: () => Promise<ComponentType
       )
     }, [])
     if (Loaded !== null) return <Loaded {...props} />
-    if (hasFailed) return <Failure error={NOT_LOADED} onRetry={() => void reload()} />
-    return <Skeleton kind="page" />
+    return <Frame>{hasFailed ? <Failure error={NOT_LOADED} onRetry={() => void reload()} /> : <Skeleton kind="page" />}</Frame>
   }
 }
 

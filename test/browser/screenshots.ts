@@ -131,19 +131,21 @@ async function takeStates(page: Page, look: Look, sample: string): Promise<void>
   await page.routeWebSocket('**/v1/live', () => undefined)
   await page.goto(sample)
   await page.reload()
-  await page.locator('.skeleton__bar').first().waitFor()
+  await page.locator('.top ~ main .skeleton__bar').first().waitFor()
   await take(page, look, 'loading')
 
   const nobody = await Person.open(browser, optionsOf(look))
   await nobody.page.goto(`${program.origin}/#signin=spent`)
-  await nobody.page.getByText('The link was not accepted').waitFor()
+  await nobody.page.getByText('Links work once').waitFor()
   await take(nobody.page, look, 'sign-in')
   await nobody.page.context().close()
 
   const carla = await signedIn(browser, look, 'Carla')
   await carla.getByRole('heading', { name: 'No project yet' }).waitFor()
   await take(carla, look, 'projects-empty')
-  await carla.route('**/v1/projects?*', (route) => route.fulfill({ status: 401, json: { code: 'UNAUTHENTICATED', detail: 'sign in first' } }))
+  await carla.route('**/v1/projects?*', (route) =>
+    route.fulfill({ status: 401, json: { code: 'UNAUTHENTICATED', detail: 'sign in first' } }),
+  )
   await carla.reload()
   await carla.getByRole('heading', { name: 'Your session has ended' }).waitFor()
   await take(carla, look, 'session-ended')

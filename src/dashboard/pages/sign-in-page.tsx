@@ -2,6 +2,7 @@ import '../styles/sign-in.css'
 import { useState } from 'preact/hooks'
 import type { UserRef } from '../../protocol/views.js'
 import type { ApiError } from '../api.js'
+import { formatMessage } from '../format.js'
 import { asApiError, signInWith } from '../session.js'
 
 const iconUrl = new URL('../icon.svg', import.meta.url).href
@@ -74,7 +75,7 @@ function SignInForm({ error, name }: { readonly error: ApiError | null; readonly
         <p class="notice notice--bad" role="alert">
           {problem.code === 'UNREACHABLE'
             ? 'The server cannot be reached. Try again in a moment.'
-            : `The link was not accepted: ${problem.message}. Links work once and for ten minutes.`}
+            : `${formatMessage(problem.message)} Links work once and for ten minutes.`}
         </p>
       )}
       <div class="sign-in__help">

@@ -61,7 +61,7 @@ export function Failure({ error, onRetry }: { readonly error: ApiError; readonly
       <h2>{titleOf(error)}</h2>
       <p>{formatMessage(error.message)}</p>
       {isForbidden && <p class="muted">Someone who manages the project can add you as a member.</p>}
-      {error.code === 'UNREACHABLE' && <p class="muted">It may be restarting, or your network is away.</p>}
+      {error.code === 'UNREACHABLE' && <p class="muted">The server may be restarting, or your network is away.</p>}
       {error.requestId !== null && (
         <p class="muted small">
           Request <code>{error.requestId}</code>
