@@ -52,7 +52,7 @@ export function invalidItem(index: number, message: string): AppError {
 }
 
 function invalid(items: readonly ItemProblem[]): AppError {
-  return new AppError('INVALID', { message: `item ${items[0]?.index}: ${items[0]?.message}`, details: { items } })
+  return new AppError('INVALID', { message: `item ${items[0]?.index}: ${items[0]?.message}`, problems: items, details: { items } })
 }
 
 function problemOf(item: BusItem, bytes: number): string | null {

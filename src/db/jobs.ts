@@ -101,6 +101,12 @@ export async function readJob(db: Db | Tx, job: JobId): Promise<JobView> {
   return view
 }
 
+/** Those of the ids that are jobs of the server, in whatever project. */
+export async function findJobIds(db: Db | Tx, ids: readonly JobId[]): Promise<ReadonlySet<JobId>> {
+  const rows = await db.$queryRaw<{ id: JobId }[]>`select id from jobs where id = any(${ids}::uuid[])`
+  return new Set(rows.map(({ id }) => id))
+}
+
 /** Newest first. `before`: the last id of the page before; `ended` is completed, failed and cancelled. */
 export function listJobs(
   db: Db | Tx,

@@ -36,7 +36,8 @@ function list(pieces: readonly Encoded[]): string {
   return `[${pieces.join(',')}]`
 }
 
-function isTooDeep(text: string, maxDepth: number): boolean {
+/** Whether a JSON text nests deeper than `maxDepth`; its outermost object or array is 1. */
+export function isTooDeep(text: string, maxDepth: number): boolean {
   let depth = 0
   let inString = false
   for (let at = 0; at < text.length; at++) {

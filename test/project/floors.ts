@@ -9,6 +9,7 @@ export const FLOORS: Readonly<Record<string, number>> = {
   sessions: 3,
   jobs: 3,
   exports: 3,
+  publishing: 3,
   transport: 2,
   bus: 2,
   cache: 2,
