@@ -55,7 +55,7 @@ describe.skipIf(!hasCurl)('docs/http.md', () => {
     expect(stdout).toContain('"rows":{"accepted":3,"warning":0,"rejected":0}')
     expect(stdout).toContain("date: { column: 'posted', format: 'dd.MM.yyyy' }")
     expect(stdout).toContain('"memo":"Invoice 4712"')
-    expect(stdout).toMatch(/^(done|conflict)$/m)
+    expect(stdout).toMatch(/^done$/m)
     expect(stdout).toMatch(/^no-candidate$/m)
     expect(stdout).toMatch(/^match,status,automatic,rule,/m)
     expect(stdout).toContain('"externalId":"B3"')
