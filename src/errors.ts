@@ -41,6 +41,7 @@ export interface FieldProblem {
 }
 
 export interface AppErrorOptions {
+  /** Default: the first of `problems`, else what the table says. */
   readonly message?: string
   /** What a program needs beside the code; sent to the client, so nothing internal. */
   readonly details?: Readonly<Record<string, unknown>>
@@ -56,7 +57,9 @@ export class AppError extends Error {
   readonly problems: readonly FieldProblem[] | undefined
 
   constructor(code: ErrorCode, options: AppErrorOptions = {}) {
-    super(options.message ?? ERRORS[code].message, options.cause === undefined ? undefined : { cause: options.cause })
+    const [problem] = options.problems ?? []
+    const message = options.message ?? (problem && `${problem.path}: ${problem.message}`) ?? ERRORS[code].message
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'AppError'
     this.code = code
     this.details = options.details

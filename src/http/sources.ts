@@ -114,7 +114,7 @@ function readMapping(json: string | undefined): Mapping | undefined {
   }
   const parsed = MAPPING.safeParse(value)
   if (parsed.success) return parsed.data
-  throw new AppError('INVALID', { problems: problemsOf(parsed.error).map((problem) => ({ ...problem, path: `mapping.${problem.path}` })) })
+  throw new AppError('INVALID', { problems: problemsOf(parsed.error, 'mapping') })
 }
 
 /** The body, refused when it is too long; who stops reading early leaves the connection open for the answer. */

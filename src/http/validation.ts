@@ -18,9 +18,12 @@ export function compileValidator({ schema }: { readonly schema: unknown }) {
   }
 }
 
-/** Zod's issues as fields of a problem document: dotted path, message without capital. */
-export function problemsOf(error: z.ZodError): FieldProblem[] {
-  return error.issues.map(({ path, message }) => ({ path: path.join('.'), message: message[0]!.toLowerCase() + message.slice(1) }))
+/** Zod's issues as fields of a problem document: dotted path below `within`, message without capital. */
+export function problemsOf(error: z.ZodError, ...within: readonly string[]): FieldProblem[] {
+  return error.issues.map(({ path, message }) => ({
+    path: [...within, ...path].join('.'),
+    message: message[0]!.toLowerCase() + message.slice(1),
+  }))
 }
 
 /**

@@ -64,6 +64,7 @@ describe('the HTTP server', () => {
     const answer = await http.call('POST', '/v1/projects', { token, body: { name: ' ', currency: 'eur', settings: [] } })
     expectProblem(answer, 422, 'INVALID')
     expect(pathsOf(answer)).toEqual(['name', 'currency', 'settings'])
+    expect(answer.body.detail).toBe('name: must not be empty')
   })
 
   test('what is not HTTP gets a problem document too', async () => {

@@ -310,8 +310,8 @@ describe.each(DATABASES)('sources on $name', ({ create }) => {
 
     test.each([
       ['no JSON', '{"amount":', ['mapping']],
-      ['no object', '[]', ['mapping.']],
-      ['a misspelled field', '{"ammount":{"column":"x"}}', ['mapping.']],
+      ['no object', '[]', ['mapping']],
+      ['a misspelled field', '{"ammount":{"column":"x"}}', ['mapping']],
       ['a column that is not there', '{"amount":{"column":"total"}}', ['mapping.amount.column']],
       ['a date without a format', '{"date":{"column":"date"}}', ['mapping.date.format']],
       ['a format of no day', '{"date":{"column":"date","format":"HH:mm"}}', ['mapping.date.format']],
