@@ -5,14 +5,11 @@ interface Scaled {
   readonly scale: number
 }
 
-/** Sum of decimal texts, with as many decimals as the longest has. */
-export function sum(values: readonly string[]): string {
-  return format(values.map(parse).reduce((a, b) => combine(a, b, 1n), { units: 0n, scale: 0 }))
-}
-
 /** `left − right`, with as many decimals as the longer of both has. */
 export function subtract(left: string, right: string): string {
-  return format(combine(parse(left), parse(right), -1n))
+  const [a, b] = [parse(left), parse(right)]
+  const scale = Math.max(a.scale, b.scale)
+  return format({ units: atScale(a, scale) - atScale(b, scale), scale })
 }
 
 /** -1, 0 or 1. */
@@ -37,11 +34,6 @@ function parse(text: string): Scaled {
   const decimals = match[3] ?? ''
   const units = BigInt(`${match[2]}${decimals}`)
   return { units: match[1] === '-' ? -units : units, scale: decimals.length }
-}
-
-function combine(a: Scaled, b: Scaled, factor: bigint): Scaled {
-  const scale = Math.max(a.scale, b.scale)
-  return { units: atScale(a, scale) + factor * atScale(b, scale), scale }
 }
 
 function atScale({ units, scale }: Scaled, wanted: number): bigint {

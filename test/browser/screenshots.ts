@@ -96,7 +96,7 @@ async function takeStates(page: Page, look: Look, sample: string): Promise<void>
   await page.locator('.breaks__title').nth(5).waitFor()
   await take(page, look, 'breaks')
 
-  const empty = await newProject(page, `Empty ${look.name}`)
+  const empty = await newProject(page, 'March, bank and ledger')
   await page.goto(empty)
   await page.getByRole('heading', { name: 'Nothing to compare yet' }).waitFor()
   await take(page, look, 'overview-empty')
@@ -173,8 +173,9 @@ async function takeServerAway(): Promise<void> {
 async function take(page: Page, look: Look, state: string): Promise<void> {
   const name = `${state}-${look.name}`
   if (everythingDir === undefined && !DOCUMENTED.has(name)) return
-  // Links and buttons that were clicked keep the pointer.
+  // What was clicked keeps the pointer, and what was decided may have scrolled the page.
   await page.mouse.move(0, 0)
+  await page.evaluate('scrollTo(0, 0)')
   await page.screenshot({ path: join(outDir, `${name}.png`), fullPage: everythingDir !== undefined, animations: 'disabled' })
 }
 

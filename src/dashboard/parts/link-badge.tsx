@@ -17,14 +17,19 @@ export function LinkBadge() {
   const now = useClock(state.kind !== 'live')
   const lostAt = lostSince(state)
   const age = lostAt === null ? 0 : now - lostAt
-  if (!hasNetwork) return <Badge tone="off" text={lostAt === null ? 'Offline' : `Offline · as of ${formatDuration(age)} ago`} />
+  if (!hasNetwork)
+    return lostAt === null ? (
+      <Badge tone="off" text="Offline" />
+    ) : (
+      <Badge tone="off" title="Offline" text={`as of ${formatDuration(age)} ago`} />
+    )
   if (state.kind === 'live' || (lostAt !== null && age < SILENT_MS)) return <Badge tone="live" text="Live" />
   if (state.kind === 'closed') {
     return <Badge tone="off" text={state.code === SESSION_LIMIT ? 'Not live: too many open pages' : 'Not live'} />
   }
   if (lostAt === null) return <Badge tone="new" text="Connecting" />
   return (
-    <Badge tone="wait" text={`Reconnecting · as of ${formatDuration(age)} ago`}>
+    <Badge tone="wait" title="Reconnecting" text={`as of ${formatDuration(age)} ago`}>
       <button type="button" class="link-button" onClick={() => live.retryNow()}>
         Retry
       </button>
@@ -34,10 +39,13 @@ export function LinkBadge() {
 
 function Badge({
   tone,
+  title,
   text,
   children,
 }: {
   readonly tone: 'new' | 'live' | 'wait' | 'off'
+  /** What there is no room for on a narrow screen. */
+  readonly title?: string
   readonly text: string
   readonly children?: preact.ComponentChildren
 }) {
@@ -45,6 +53,7 @@ function Badge({
     <span class={`link link--${tone}`}>
       <span class="link__dot" aria-hidden="true" />
       <span role="status" aria-live={tone === 'live' ? 'polite' : 'off'}>
+        {title !== undefined && <span class="hide-narrow">{title} · </span>}
         {text}
       </span>
       {children}
