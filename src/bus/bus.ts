@@ -154,6 +154,12 @@ export interface Bus {
    */
   readEvents(project: ProjectId, after: Position, limits: ReadLimits): Promise<BusEvents | null>
 
+  /**
+   * Takes a name for all processes: true for the first who asks, false for everyone after, until `ttlMs` have passed. Who gets no answer must
+   * not believe that it was the first. @throws AppError `BUS_UNAVAILABLE`.
+   */
+  takeOnce(name: string, ttlMs: number): Promise<boolean>
+
   /** Live latest values with the head they belong to, in one step; tombstones are left out. */
   latest(project: ProjectId): Promise<BusState>
 }

@@ -59,6 +59,8 @@ export class MemoryBus implements Bus {
   readonly #options: Required<MemoryBusOptions>
   /** Who has events, the longest silent first. */
   readonly #retaining = new Set<ProjectNews>()
+  /** Names and when they are free again. */
+  readonly #taken = new Map<string, number>()
   #isDelivering = false
 
   constructor(options: MemoryBusOptions = {}) {
@@ -156,6 +158,19 @@ export class MemoryBus implements Bus {
       events.push(event)
     }
     return { head: headOf(news), events }
+  }
+
+  async takeOnce(name: string, ttlMs: number): Promise<boolean> {
+    const now = this.#options.now()
+    // Mostly they come free in the order in which they were taken; where not, some stay a while.
+    for (const [other, freeAt] of this.#taken) {
+      if (freeAt > now) break
+      this.#taken.delete(other)
+    }
+    if ((this.#taken.get(name) ?? 0) > now) return false
+    this.#taken.delete(name)
+    this.#taken.set(name, now + ttlMs)
+    return true
   }
 
   async latest(project: ProjectId): Promise<BusState> {

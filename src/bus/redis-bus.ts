@@ -192,6 +192,10 @@ export class RedisBus implements Bus {
     }
   }
 
+  async takeOnce(name: string, ttlMs: number): Promise<boolean> {
+    return (await available(() => this.#commands.set(`${this.#prefix}:{tallyroom}:once:${name}`, '1', 'PX', ttlMs, 'NX'))) === 'OK'
+  }
+
   /** The next events, at most `count`, at least one unless the position is the head; null when it cannot be resumed (J3). */
   async #readPage(project: ProjectId, { epoch, seq, id }: Position, count: number): Promise<BusEvents | null> {
     // From the position's own entry, which proves that this is the history it is from.

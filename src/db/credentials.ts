@@ -50,6 +50,11 @@ export async function findSession(db: Db, secret: string, now: number): Promise<
   return row && { credential: row.id, user: row.user, expiresAt: row.expiresAt.getTime() }
 }
 
+/** Whether the dashboard session has not ended. `now` is Unix ms. */
+export async function isSessionLive(db: Db, credential: string, now: number): Promise<boolean> {
+  return (await db.credential.count({ where: { id: credential, kind: 'session', expiresAt: { gt: new Date(now) } } })) > 0
+}
+
 /** Ends a dashboard session; nothing happens when it has ended already. */
 export async function deleteSession(db: Db, credential: string): Promise<void> {
   await db.$executeRaw(Prisma.sql`delete from credentials where id = ${credential} and kind = 'session'`)

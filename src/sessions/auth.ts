@@ -39,16 +39,38 @@ export interface SignInCode {
   readonly expiresAt: number
 }
 
+/** A ticket, read. */
+export interface Ticket {
+  readonly id: string
+  readonly principal: Principal
+  /** Of the ticket itself, Unix time in milliseconds; kept to the second. */
+  readonly expiresAt: number
+}
+
 export interface TokenAuthorityOptions {
   /** HS256 key, at least 32 bytes. */
   readonly secret: Uint8Array
 }
 
 const MIN_SECRET_BYTES = 32
-/** Audience of sign-in codes: signed by the same key, but good for one purpose only. */
+/** Audiences of what is signed by the same key, but good for one purpose only. */
 const SIGN_IN_AUDIENCE = 'tallyroom:sign-in'
+const TICKET_AUDIENCE = 'tallyroom:ticket'
+const OWN_AUDIENCES: readonly unknown[] = [SIGN_IN_AUDIENCE, TICKET_AUDIENCE]
 
 const CODE_CLAIMS = z.object({ sub: z.string(), exp: z.number(), jti: z.string(), name: z.string() })
+const TICKET_CLAIMS = z.object({
+  sub: z.string(),
+  exp: z.number(),
+  jti: z.string(),
+  name: z.string(),
+  admin: z.boolean(),
+  projects: z.record(z.string(), z.enum(ROLES)),
+  publish: z.union([z.literal('*'), z.array(z.string())]),
+  /** Of the principal, as everything that is not a claim of RFC 7519. */
+  expiresAt: z.number(),
+  credential: z.string().nullable(),
+})
 
 const CLAIMS = z.object({
   sub: z.string(),
@@ -81,7 +103,7 @@ export class TokenAuthority {
     try {
       const { payload } = await jwtVerify(token, await this.#key, { algorithms: ['HS256'], requiredClaims: ['sub', 'exp'] })
       const claims = CLAIMS.safeParse(payload)
-      const id = claims.success && payload.aud !== SIGN_IN_AUDIENCE ? parseUserId(claims.data.sub) : null
+      const id = claims.success && !OWN_AUDIENCES.includes(payload.aud) ? parseUserId(claims.data.sub) : null
       if (!claims.success || id === null) throw new AppError('UNAUTHENTICATED', { message: 'the token has claims that cannot be read' })
       const { exp, name, tallyroom } = claims.data
       return {
@@ -134,6 +156,34 @@ export class TokenAuthority {
       return { id: jti, user: { id: sub, name }, expiresAt: exp * 1000 }
     } catch (error) {
       throw new AppError('UNAUTHENTICATED', { message: 'this sign-in link is not valid any more: ask for a new one', cause: error })
+    }
+  }
+
+  /** A ticket that stands for the principal (C2). Whether it was used already is somebody else's business. */
+  async signTicket({ id, principal, expiresAt }: Ticket): Promise<string> {
+    const { user, ...rights } = principal
+    return new SignJWT({ name: user.name, ...rights })
+      .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+      .setSubject(user.id)
+      .setJti(id)
+      .setAudience(TICKET_AUDIENCE)
+      .setExpirationTime(Math.floor(expiresAt / 1000))
+      .sign(await this.#key)
+  }
+
+  /**
+   * What a ticket says. `now` is Unix time in milliseconds.
+   * @throws AppError `TOKEN_EXPIRED`, or `UNAUTHENTICATED` when it is no ticket of ours.
+   */
+  async verifyTicket(ticket: string, now: number): Promise<Ticket> {
+    try {
+      const options = { algorithms: ['HS256'], audience: TICKET_AUDIENCE, currentDate: new Date(now) }
+      const { payload } = await jwtVerify(ticket, await this.#key, options)
+      const { sub, exp, jti, name, ...rights } = TICKET_CLAIMS.parse(payload)
+      return { id: jti, principal: { user: { id: sub, name }, ...rights }, expiresAt: exp * 1000 }
+    } catch (error) {
+      if (error instanceof errors.JWTExpired) throw new AppError('TOKEN_EXPIRED', { message: 'the ticket has expired' })
+      throw new AppError('UNAUTHENTICATED', { message: 'the ticket is not valid', cause: error })
     }
   }
 }

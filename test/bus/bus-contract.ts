@@ -460,6 +460,24 @@ export function busContract(name: string, makeBus: () => Promise<BusUnderTest>) 
       })
     })
 
+    describe('names that are taken once', () => {
+      test('[C2] the first gets it, also of many at once, and nobody after', async () => {
+        const name = newId()
+        const answers = await Promise.all(Array.from({ length: 20 }, () => bus.takeOnce(name, 60_000)))
+        expect(answers.filter((isFirst) => isFirst)).toHaveLength(1)
+        expect(await bus.takeOnce(name, 60_000)).toBe(false)
+        expect(await bus.takeOnce(newId(), 60_000)).toBe(true)
+      })
+
+      test('are free again after their time', async () => {
+        const [short, long] = [newId(), newId()]
+        expect(await bus.takeOnce(long, 60_000)).toBe(true)
+        expect(await bus.takeOnce(short, 50)).toBe(true)
+        await vi.waitFor(async () => expect(await bus.takeOnce(short, 50)).toBe(true), { timeout: 5_000, interval: 10 })
+        expect(await bus.takeOnce(long, 60_000)).toBe(false)
+      })
+    })
+
     test('a project nobody published in has an epoch that stays', async () => {
       const head = await bus.head(project)
       expect(head).toEqual({ epoch: expect.stringMatching(/^[0-9a-z]{8,32}$/), seq: 0, id: '', n: 0 })

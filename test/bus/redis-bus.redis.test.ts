@@ -21,6 +21,19 @@ resumeContract('resuming on Redis', (retention) => ({
   stop: async () => undefined,
 }))
 
+test('[C2] a name taken through one process is taken for all, and its key expires', async () => {
+  const [one, other] = [new RedisBus({ url: url(), prefix }), new RedisBus({ url: url(), prefix })]
+  await Promise.all([one.start(), other.start()])
+  const name = newId()
+  const answers = await Promise.all([one, other, one, other].map((bus) => bus.takeOnce(name, 60_000)))
+  expect(answers.filter((isFirst) => isFirst)).toHaveLength(1)
+  const redis = new Redis(url())
+  // [B6] Keys of no project have a tag of their own.
+  expect(await redis.pttl(`${prefix}:{tallyroom}:once:${name}`)).toBeGreaterThan(50_000)
+  redis.disconnect()
+  await Promise.all([one.stop(), other.stop()])
+})
+
 describe('publish.lua, called from any language', () => {
   let redis: Redis
   let project: ProjectId
