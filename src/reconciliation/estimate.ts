@@ -1,5 +1,5 @@
 import { hashText, mixed } from './candidate-keys.js'
-import { CandidateFinder, type FinderOptions } from './candidates.js'
+import type { CandidateFinder, FinderOptions } from './candidates.js'
 import type { Comparison } from './comparison.js'
 import { evenShares, expectedOfMatches, expectedTextOfOthers } from './expected-shares.js'
 import { EQUAL_LEVELS, LEVEL_COUNTS, levelOf, MISSING } from './levels.js'
@@ -18,13 +18,17 @@ const EVEN_PAIRS = 10
  * for every worker and any order of records. From the smaller side, of which a larger share can have partners; of equal ones from the side
  * with the smaller hash, so it is the same when the sides are swapped.
  */
-export function estimateFrom(options: Omit<FinderOptions, 'from'>, comparison: Comparison): Model {
+export function estimateFrom(
+  options: Omit<FinderOptions, 'from'>,
+  comparison: Comparison,
+  finderFrom: (from: 'left' | 'right') => CandidateFinder,
+): Model {
   const hashes = { left: contentHashes(options, 'left'), right: contentHashes(options, 'right') }
   const size = (side: 'left' | 'right') => hashes[side].records.length
   const total = (side: 'left' | 'right') => hashes[side].records.reduce((sum, { hash }) => (sum + hash) >>> 0, 0)
   const from = (size('left') - size('right') || total('left') - total('right')) <= 0 ? 'left' : 'right'
   const sample = samplePairs({
-    finder: new CandidateFinder({ ...options, from }),
+    finder: finderFrom(from),
     comparison,
     ranks: options.sides.ranks[from],
     from,

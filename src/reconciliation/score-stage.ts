@@ -32,8 +32,9 @@ export class ScoreStage {
     this.#profiles = { left: new Profiles(sides, residual, 'left'), right: new Profiles(sides, residual, 'right') }
     const common = { pass, sides, profiles: this.#profiles }
     this.#comparison = new Comparison(common)
-    this.#model = estimateFrom(common, this.#comparison)
     this.#finder = new CandidateFinder({ ...common, from: 'left' })
+    const finderFrom = (from: 'left' | 'right') => (from === 'left' ? this.#finder : new CandidateFinder({ ...common, from }))
+    this.#model = estimateFrom(common, this.#comparison, finderFrom)
     this.#minWeight = oddsBits(pass.minSuggestion) - KEPT_BELOW_BITS * MICROBITS
   }
 

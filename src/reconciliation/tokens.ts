@@ -4,7 +4,7 @@ import type { RecordTable } from './record-table.js'
 /** Evidence is counted in whole thousandths of a bit, so that no order of adding changes a sum. */
 export const MILLIBITS = 1_000
 /** A longer text says no more about which record is meant, but costs a comparison with each of its words. */
-const MAX_TOKENS = 16
+export const MAX_TOKENS = 16
 /** In small files every word is rare or common by chance: words are counted as if there were so many more records without them. */
 const OTHER_RECORDS = 16
 const FIELDS = ['reference', 'counterparty', 'memo'] as const
