@@ -23,6 +23,21 @@ export async function readControlTotals(db: Db | Tx, project: ProjectId): Promis
   return controlTotalsOf(await readGroups(db, project))
 }
 
+export interface RecordTotal {
+  readonly side: Side
+  readonly currency: string
+  readonly amount: string
+}
+
+/** Per side and currency the sum of the rows that have an amount, whatever was made of them: what control totals are held against. */
+export function readRecordTotals(db: Db | Tx, project: ProjectId): Promise<RecordTotal[]> {
+  return db.$queryRaw<RecordTotal[]>`
+    select r.side, r.currency, trim_scale(sum(r.amount))::text as amount
+    from records r join sources s on s.id = r.source_id and s.state = 'ready'
+    where r.project_id = ${project}::uuid and r.amount is not null
+    group by r.side, r.currency`
+}
+
 /** Counts and amounts by side, currency and state; `revision` only grows. All zero for an unknown project. */
 export async function readSummary(db: Db | Tx, project: ProjectId): Promise<Summary> {
   // The revision first: what is read after it may be newer than it says, never older.

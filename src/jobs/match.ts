@@ -63,15 +63,15 @@ export class MatchRunner {
     return resultHash(keys)
   }
 
-  /** Forgets the job: it is over, or an attempt failed and its tables are not to be trusted. */
+  /** Forgets the job: it is over, or this process has no part in it any more. */
   async drop(job: JobId): Promise<void> {
-    if (!this.#jobs.delete(job)) return
-    // A thread that died has nothing left to close.
-    await this.#engine.call({ kind: 'close', job }).catch(() => undefined)
+    if (this.#jobs.delete(job)) await this.#engine.call({ kind: 'close', job })
   }
 
-  async dropAll(): Promise<void> {
-    for (const job of [...this.#jobs.keys()]) await this.drop(job)
+  /** Forgets everything and gives up what is under way: an attempt failed and nothing in memory is to be trusted, or nobody needs it. */
+  async reset(): Promise<void> {
+    this.#jobs.clear()
+    await this.#engine.reset()
   }
 
   async #load(id: JobId): Promise<LoadedJob> {

@@ -4,9 +4,8 @@ import type { JobView } from '../protocol/views.js'
 const MIN_INTERVAL_MS = 100
 
 interface Shown {
-  phase: string
-  at: number
-  timer: NodeJS.Timeout | null
+  readonly phase: string
+  readonly timer: NodeJS.Timeout
   next: JobView | null
 }
 
@@ -16,7 +15,8 @@ interface Shown {
  */
 export class ProgressPublisher {
   readonly #publish: (job: JobView) => void
-  readonly #jobs = new Map<string, Shown>()
+  /** Jobs whose last publication is less than 100 ms ago. */
+  readonly #shown = new Map<string, Shown>()
 
   /** `publish` must not throw. */
   constructor(publish: (job: JobView) => void) {
@@ -24,37 +24,33 @@ export class ProgressPublisher {
   }
 
   update(job: JobView): void {
-    if (job.state !== 'running') {
-      this.end(job.id)
-      return
-    }
-    const shown = this.#jobs.get(job.id)
-    const now = performance.now()
-    if (!shown || shown.phase !== job.phase || now - shown.at >= MIN_INTERVAL_MS) {
-      if (shown?.timer) clearTimeout(shown.timer)
-      this.#jobs.set(job.id, { phase: job.phase, at: now, timer: null, next: null })
-      this.#publish(job)
-      return
-    }
-    shown.next = job
-    shown.timer ??= setTimeout(
-      () => {
-        shown.timer = null
-        shown.at = performance.now()
-        if (shown.next) this.#publish(shown.next)
-      },
-      MIN_INTERVAL_MS - (now - shown.at),
-    )
+    const shown = this.#shown.get(job.id)
+    if (job.state !== 'running') this.end(job.id)
+    else if (shown?.phase === job.phase) {
+      // Two slots may tell of their commits in the other order.
+      if (shown.next === null || job.version > shown.next.version) shown.next = job
+    } else this.#show(job)
   }
 
   /** Drops what waits: the job has ended, or this process stops. */
   end(job: string): void {
-    const shown = this.#jobs.get(job)
-    if (shown?.timer) clearTimeout(shown.timer)
-    this.#jobs.delete(job)
+    clearTimeout(this.#shown.get(job)?.timer)
+    this.#shown.delete(job)
   }
 
   stop(): void {
-    for (const job of [...this.#jobs.keys()]) this.end(job)
+    for (const job of [...this.#shown.keys()]) this.end(job)
+  }
+
+  #show(job: JobView): void {
+    this.end(job.id)
+    const timer = setTimeout(() => {
+      const { next } = shown
+      this.#shown.delete(job.id)
+      if (next) this.#show(next)
+    }, MIN_INTERVAL_MS)
+    const shown: Shown = { phase: job.phase, timer, next: null }
+    this.#shown.set(job.id, shown)
+    this.#publish(job)
   }
 }

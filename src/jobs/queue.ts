@@ -3,14 +3,15 @@ import { bookChunk, type ChunkLease, holdsLease, insertChunks, nextStage } from 
 import { clearUndecided, type FoundBreak, type FoundMatch, insertBreaks, insertMatches } from '../db/job-results.js'
 import { type JobPlan, type JobStage, lastWord, readJob } from '../db/jobs.js'
 import { appendOutbox } from '../db/outbox.js'
-import { readControlTotals } from '../db/summary.js'
+import { readControlTotals, readRecordTotals } from '../db/summary.js'
 import { AppError } from '../errors.js'
 import type { JobId, ProjectId } from '../ids.js'
 import type { JobNotice, JobView } from '../protocol/views.js'
 import { planStages } from '../reconciliation/plan.js'
 import { parseRules } from '../reconciliation/rules.js'
+import { assertControlTotals } from './control-totals.js'
 
-/** Records per side in a chunk: small enough that one commits in well under 250 ms on the embedded database. */
+/** Records per side in a chunk, unless somebody says otherwise: small enough that one commits in well under 250 ms on the embedded database. */
 export const CHUNK_ROWS = 2_000
 /** Undecided results of earlier runs go in transactions of this many rows. */
 const CLEAR_ROWS = 5_000
@@ -21,18 +22,18 @@ const ADMISSION_LOCK = 7_411_001
  * Starts queued jobs while fewer than `maxRunning` run: one per project at a time, the project that started one longest ago first.
  * @returns the jobs that it started.
  */
-export async function admitJobs(db: Db, maxRunning: number): Promise<JobView[]> {
+export async function admitJobs(db: Db, maxRunning: number, chunkRows = CHUNK_ROWS): Promise<JobView[]> {
   const admitted: JobView[] = []
   for (;;) {
     // Mostly nobody waits, and then the question costs no transaction.
     if ((await db.job.findFirst({ where: { state: 'queued' }, select: { id: true } })) === null) return admitted
-    const job = await db.$transaction((tx) => admitOne(tx, maxRunning))
+    const job = await db.$transaction((tx) => admitOne(tx, maxRunning, chunkRows))
     if (job === null) return admitted
     admitted.push(job)
   }
 }
 
-async function admitOne(tx: Tx, maxRunning: number): Promise<JobView | null> {
+async function admitOne(tx: Tx, maxRunning: number, chunkRows: number): Promise<JobView | null> {
   await tx.$queryRaw`select 1 from pg_advisory_xact_lock(${ADMISSION_LOCK})`
   const [next] = await tx.$queryRaw<{ id: JobId; project: ProjectId; rules: unknown }[]>`
     select q.id::text, q.project_id::text as project, r.definition as rules
@@ -57,7 +58,7 @@ async function admitOne(tx: Tx, maxRunning: number): Promise<JobView | null> {
   const sizes = { left: size('left'), right: size('right') }
   const stages: JobStage[] = [
     { kind: 'clear', phase: 'preparing', pass: null, chunks: 1 },
-    ...planStages(parseRules(next.rules), sizes.left, sizes.right, CHUNK_ROWS),
+    ...planStages(parseRules(next.rules), sizes.left, sizes.right, chunkRows),
     { kind: 'finish', phase: 'control totals', pass: null, chunks: 1 },
   ]
   const plan: JobPlan = {
@@ -150,12 +151,14 @@ export async function runClear(db: Db, lease: ChunkLease): Promise<ChunkOutcome>
 
 /**
  * Ends the job in one transaction: control totals as of this moment, the result's hash, the last word.
- * @throws AppError `LEASE_LOST` as {@link completeChunk}.
+ * @throws AppError `LEASE_LOST` as {@link completeChunk}; when the control totals do not add up.
  */
 export async function finishJob(db: Db, lease: ChunkLease, resultHash: string | null): Promise<JobView> {
   return db.$transaction(async (tx) => {
     await book(tx, lease, { matched: 0, suggested: 0, breaks: 0, notices: [], output: null })
-    const totals = JSON.stringify(await readControlTotals(tx, lease.project))
+    const controlTotals = await readControlTotals(tx, lease.project)
+    assertControlTotals(controlTotals, await readRecordTotals(tx, lease.project))
+    const totals = JSON.stringify(controlTotals)
     await tx.$executeRaw`
       update jobs set state = 'completed', phase = 'done', ended_at = now(), control_totals = ${totals}::jsonb, result_hash = ${resultHash}
       where id = ${lease.job}::uuid`

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Db } from '../db/client.js'
-import { type ChunkLease, claimChunk, extendLease, LEASE_MS, releaseChunk } from '../db/job-chunks.js'
+import { type ChunkLease, claimChunk, extendLease, LEASE_MS, releaseChunk, releaseLeasesOf } from '../db/job-chunks.js'
 import { failJob } from '../db/jobs.js'
 import { AppError } from '../errors.js'
 import type { JobId, ProjectId } from '../ids.js'
@@ -8,7 +8,7 @@ import type { Log } from '../log.js'
 import type { JobView } from '../protocol/views.js'
 import { MatchRunner } from './match.js'
 import { MatchEngine } from './match-engine.js'
-import { admitJobs, completeChunk, finishJob } from './queue.js'
+import { admitJobs, CHUNK_ROWS, completeChunk, finishJob } from './queue.js'
 
 export interface WorkerOptions {
   readonly db: Db
@@ -18,6 +18,8 @@ export interface WorkerOptions {
   readonly slots: number
   /** Jobs that run at once in the whole fleet. */
   readonly maxRunningJobs: number
+  /** Records per side in a chunk of a job that this worker starts. Default {@link CHUNK_ROWS}. */
+  readonly chunkRows?: number
   /** How often an idle slot looks for work that nobody woke it for. */
   readonly pollMs: number
   /** A commit changed this job; its news is in the outbox or, while it runs, this call. Must not throw. */
@@ -33,6 +35,8 @@ const MAX_ATTEMPTS = 5
 const JOB_TIMEOUT_MS = 2 * 60 * 60 * 1000
 /** After this long without work the tables of past jobs leave the memory. */
 const FORGET_AFTER_MS = 10_000
+/** While the database cannot be asked, the pause doubles from the poll's up to this. */
+const MAX_PAUSE_MS = 5_000
 
 /** Takes chunks from the queue as long as it lives. Every claimed chunk is completed, failed or released, whatever throws. */
 export class JobWorker {
@@ -46,7 +50,7 @@ export class JobWorker {
   }
 
   start(): void {
-    this.#slots = Array.from({ length: this.#options.slots }, () => this.#runSlot())
+    this.#slots = Array.from({ length: this.#options.slots }, (_, slot) => this.#runSlot(`${this.#options.owner}/${slot}`))
   }
 
   /** There may be work: look now. */
@@ -62,41 +66,49 @@ export class JobWorker {
     await Promise.all(this.#slots)
   }
 
-  async #runSlot(): Promise<void> {
+  async #runSlot(owner: string): Promise<void> {
+    const { db, log, pollMs } = this.#options
     const engine = new MatchEngine()
-    const runner = new MatchRunner(this.#options.db, engine)
+    const runner = new MatchRunner(db, engine)
     // What is in the engine when the order to stop comes is given up at once: the chunk is released, not finished.
     this.#stopping.signal.addEventListener('abort', () => void engine.stop(), { once: true })
     let lastJob: JobId | null = null
     let idleSince = performance.now()
+    let failures = 0
     while (!this.#stopping.signal.aborted) {
       const woken = this.#wakeUp.signal
       try {
+        // A chunk that could not be given back, or whose claim was never answered, is nobody's work.
+        if (failures > 0) await releaseLeasesOf(db, owner)
         await this.#admit()
-        const lease: ChunkLease | null = await claimChunk(this.#options.db, this.#options.owner, lastJob)
+        const lease: ChunkLease | null = await claimChunk(db, owner, lastJob)
+        if (failures > 0) log.info({ failures }, 'the queue can be read again')
+        failures = 0
         if (lease !== null) {
           await this.#work(lease, runner)
           lastJob = lease.job
           idleSince = performance.now()
           continue
         }
-        if (performance.now() - idleSince > FORGET_AFTER_MS) await runner.dropAll()
+        if (performance.now() - idleSince > FORGET_AFTER_MS) await runner.reset()
       } catch (error) {
-        this.#options.log.error({ err: error }, 'the queue cannot be read')
+        if (failures++ === 0) log.error({ err: error }, 'the queue cannot be read, trying again')
       }
-      await delay(this.#options.pollMs, null, { signal: woken }).catch(() => undefined)
+      const pauseMs = Math.max(pollMs, Math.min(MAX_PAUSE_MS, pollMs * 2 ** failures) * (failures === 0 ? 1 : Math.random()))
+      await delay(pauseMs, null, { signal: woken }).catch(() => undefined)
     }
     await engine.stop()
   }
 
   async #admit(): Promise<void> {
-    for (const job of await admitJobs(this.#options.db, this.#options.maxRunningJobs)) this.#tell(job)
+    const { db, maxRunningJobs, chunkRows = CHUNK_ROWS } = this.#options
+    for (const job of await admitJobs(db, maxRunningJobs, chunkRows)) this.#tell(job)
   }
 
   async #work(lease: ChunkLease, runner: MatchRunner): Promise<void> {
     const { db, log } = this.#options
     if (lease.attempt > MAX_ATTEMPTS || lease.runningMs > JOB_TIMEOUT_MS) return this.#giveUp(lease, runner)
-    const heartbeat = setInterval(() => void extendLease(db, lease).catch(() => undefined), HEARTBEAT_MS)
+    const stopHeartbeat = this.#keepLease(lease, runner)
     try {
       const plan = await runner.plan(lease)
       if (plan.stages[lease.stage]!.kind === 'finish') {
@@ -105,28 +117,53 @@ export class JobWorker {
         // A place is free: another slot may be waiting for it.
         this.wake()
       } else {
-        this.#tell(await completeChunk(db, lease, plan, await runner.run(lease, plan)))
+        const outcome = await runner.run(lease, plan)
+        stopHeartbeat()
+        this.#tell(await completeChunk(db, lease, plan, outcome))
       }
     } catch (error) {
-      await runner.drop(lease.job)
-      if (error instanceof AppError && error.code === 'LEASE_LOST') return
+      if (error instanceof AppError && error.code === 'LEASE_LOST') return await runner.drop(lease.job)
+      await runner.reset()
       const isStopping = this.#stopping.signal.aborted
       if (!isStopping)
         log.warn({ err: error, job: lease.job, stage: lease.stage, chunk: lease.chunk, attempt: lease.attempt }, 'a chunk failed')
       await releaseChunk(db, lease, isStopping ? null : error instanceof Error ? error.message : String(error))
     } finally {
-      clearInterval(heartbeat)
+      stopHeartbeat()
+    }
+  }
+
+  /**
+   * Extends the lease until the answer is called. When it is lost, or the job ended or took too long, the engine gives up what it is
+   * doing: nobody waits for it.
+   */
+  #keepLease(lease: ChunkLease, runner: MatchRunner): () => void {
+    const startedAt = performance.now()
+    let isOver = false
+    const beat = async () => {
+      const isLate = lease.runningMs + performance.now() - startedAt > JOB_TIMEOUT_MS
+      const isHeld = !isLate && (await extendLease(this.#options.db, lease))
+      if (!isHeld && !isOver) await runner.reset()
+    }
+    // A database that cannot be asked is no lost lease: the next beat tells.
+    const timer = setInterval(() => void beat().catch(() => undefined), HEARTBEAT_MS)
+    return () => {
+      isOver = true
+      clearInterval(timer)
     }
   }
 
   async #giveUp(lease: ChunkLease, runner: MatchRunner): Promise<void> {
+    const { db, log } = this.#options
     const isLate = lease.runningMs > JOB_TIMEOUT_MS
-    const message = isLate
-      ? 'the job took longer than two hours'
-      : `chunk ${lease.stage}.${lease.chunk} failed ${MAX_ATTEMPTS} times${lease.lastError === null ? '' : `: ${lease.lastError}`}`
+    const chunk = `chunk ${lease.chunk} of stage ${lease.stage}`
     await runner.drop(lease.job)
-    await failJob(this.#options.db, lease.job, { code: 'INTERNAL', message })
-    this.#options.wakeOutbox(lease.project)
+    // What it failed of is in the log: it may tell of our insides.
+    log.error({ job: lease.job, stage: lease.stage, chunk: lease.chunk, isLate, lastError: lease.lastError }, 'a job is given up')
+    const message = isLate ? `the job took longer than two hours, it had come to ${chunk}` : `${chunk} failed ${MAX_ATTEMPTS} times`
+    const job = await failJob(db, lease.job, { code: 'INTERNAL', message })
+    if (job) this.#tell(job)
+    this.wake()
   }
 
   #tell(job: JobView): void {
