@@ -21,9 +21,9 @@ const BUSY = 'wait for that run of the same command, or stop it'
  */
 export async function openPrivateDatabase(key: string, start: 'fresh' | 'resume'): Promise<PrivateDatabase> {
   const folder = join(tmpdir(), `tallyroom-reconcile-${process.getuid?.() ?? 0}-${key}`)
-  refuseForeign(folder)
   const lock = lockDataDir(folder, BUSY)
   try {
+    refuseForeign(folder)
     if (start === 'fresh' || !existsSync(join(folder, OPENED_FILE))) {
       for (const name of [OPENED_FILE, 'db']) rmSync(join(folder, name), { recursive: true, force: true })
     }
@@ -43,7 +43,8 @@ export async function openPrivateDatabase(key: string, start: 'fresh' | 'resume'
 
 /** The name can be foreseen, and everybody may make folders there. */
 function refuseForeign(folder: string): void {
-  const found = lstatSync(folder, { throwIfNoEntry: false })
-  if (found !== undefined && (!found.isDirectory() || found.uid !== process.getuid?.()))
-    throw new UsageError(`${folder} belongs to another user`)
+  const found = lstatSync(folder)
+  // No getuid on Windows, where the folder lies in the user's own profile.
+  const isOurs = process.getuid === undefined || found.uid === process.getuid()
+  if (!found.isDirectory() || !isOurs) throw new UsageError(`${folder} belongs to another user`)
 }

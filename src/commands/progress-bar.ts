@@ -1,4 +1,3 @@
-import type { WriteStream } from 'node:tty'
 import type { JobView } from '../protocol/views.js'
 
 const BAR_WIDTH = 20
@@ -6,14 +5,21 @@ const DEFAULT_COLUMNS = 80
 /** Where there is no terminal, how long something may go on before a line says how far it is. */
 const QUIET_MS = 2_000
 
+/** A stream that may be a terminal. */
+export interface ProgressStream {
+  write(text: string): unknown
+  readonly isTTY?: boolean
+  readonly columns?: number
+}
+
 /** Progress on a terminal: one line that moves; where there is no terminal, a line for each tenth of a job. */
 export class ProgressBar {
-  readonly #stream: WriteStream
+  readonly #stream: ProgressStream
   #isLineOpen = false
   #lastTenth = -1
   #lastLineAt = performance.now()
 
-  constructor(stream: WriteStream) {
+  constructor(stream: ProgressStream) {
     this.#stream = stream
   }
 

@@ -58,9 +58,7 @@ export async function readReconcileRequest(args: readonly string[]): Promise<Rec
   if (values.help) return null
   const [left, right] = positionals
   if (left === undefined || right === undefined || positionals.length > 2)
-    throw new UsageError(
-      `reconcile needs two files, LEFT and RIGHT; ${positionals.length === 0 ? 'none was' : `${positionals.length} were`} given`,
-    )
+    throw new UsageError(`reconcile needs two files, LEFT and RIGHT; ${positionals.length} given`)
   for (const file of [left, right]) await refuseUnreadable(file)
   if (values.currency !== undefined && !/^[A-Z]{3}$/.test(values.currency))
     throw new UsageError(`--currency (${values.currency}) must be three capital letters, as EUR`)
