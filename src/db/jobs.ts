@@ -172,6 +172,8 @@ async function endJob(
       matched = 0, suggested = 0, break_count = 0
     where id = ${job}::uuid and state in ('queued', 'running') ${inProject}`
   if (count === 0) return null
+  // Before the matches, as a decision does: two that lock them the other way round would wait for each other.
+  await tx.$queryRaw`select 1 from projects where id = (select project_id from jobs where id = ${job}::uuid) for no key update`
   await tx.$executeRaw`delete from matches where job_id = ${job}::uuid and decided_by is null and status in ('proposed', 'confirmed')`
   await tx.$executeRaw`delete from breaks where job_id = ${job}::uuid`
   await tx.$executeRaw`delete from job_chunks where job_id = ${job}::uuid`

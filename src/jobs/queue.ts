@@ -46,7 +46,7 @@ async function admitOne(tx: Tx, maxRunning: number, chunkRows: number): Promise<
     for update of q`
   if (!next) return null
   // Nobody removes a file between its count and the start.
-  await tx.$queryRaw`select 1 from projects where id = ${next.project}::uuid for update`
+  await tx.$queryRaw`select 1 from projects where id = ${next.project}::uuid for no key update`
 
   const sources = await tx.source.findMany({
     where: { projectId: next.project, state: 'ready' },
