@@ -7,8 +7,10 @@ import { OutboxPublisher } from './bus/outbox.js'
 import { RedisBus } from './bus/redis-bus.js'
 import type { Config } from './config.js'
 import type { Db } from './db/client.js'
+import { isSessionLive } from './db/credentials.js'
 import { releaseAllLeases } from './db/job-chunks.js'
-import { roleIn } from './db/members.js'
+import { findJobIds } from './db/jobs.js'
+import { mayPublish, roleIn } from './db/members.js'
 import { requireMigrated } from './db/migrate.js'
 import { openOwnDatabase, openServerDatabase } from './db/open.js'
 import { findPendingProjects, markOutboxPublished, readPendingOutbox, reopenOutbox, sweepOutbox } from './db/outbox.js'
@@ -25,10 +27,12 @@ import { jobKey, latestBody } from './protocol/events.js'
 import { MAX_CLIENT_FRAME_BYTES } from './protocol/messages.js'
 import { JSON_SUBPROTOCOL, LIVE_PATH } from './protocol/version.js'
 import type { JobView } from './protocol/views.js'
+import { EventPublisher } from './publishing/event-publisher.js'
 import { loadSecret } from './secret.js'
 import { TokenAuthority } from './sessions/auth.js'
 import { LiveServer } from './sessions/live-server.js'
 import { allowedOrigins } from './sessions/origins.js'
+import { Tickets } from './sessions/tickets.js'
 import { createWsTransport } from './transport/ws.js'
 
 /** One running process of Tallyroom. */
@@ -106,6 +110,16 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     if (config.ROLE === 'work') return { db, isEmbedded, secret, address: null, wakeJobs, stop }
 
     const tokens = new TokenAuthority({ secret })
+    const tickets = new Tickets({
+      tokens,
+      takeOnce: (name, ttlMs) => bus.takeOnce(name, ttlMs),
+      isSignedIn: (credential) => isSessionLive(db, credential, Date.now()),
+    })
+    const publisher = new EventPublisher({
+      bus,
+      mayPublish: (who, project) => mayPublish(db, who, project),
+      findJobs: (ids) => findJobIds(db, ids),
+    })
     // Known only after listening, when the port may have been chosen by the system.
     const place = { port: config.PORT, origins: new Set<string>() as ReadonlySet<string> }
     const address = () => config.PUBLIC_URL?.replace(/\/$/, '') ?? `http://${hostName(config.HOST)}:${place.port}`
@@ -113,6 +127,8 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     const http = await createHttpServer({
       db,
       tokens,
+      tickets,
+      publisher,
       log,
       isOriginAllowed,
       publicUrl: address,

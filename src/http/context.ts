@@ -2,7 +2,9 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { Db } from '../db/client.js'
 import type { ProjectId } from '../ids.js'
+import type { EventPublisher } from '../publishing/event-publisher.js'
 import type { TokenAuthority } from '../sessions/auth.js'
+import type { Tickets } from '../sessions/tickets.js'
 import type { ZodTypes } from './validation.js'
 
 /** What the routes work with; made once, in the composition root. */
@@ -10,6 +12,8 @@ export interface HttpContext {
   readonly db: Db
   /** Judges Bearer tokens and sign-in codes. */
   readonly tokens: TokenAuthority
+  readonly tickets: Pick<Tickets, 'issue'>
+  readonly publisher: Pick<EventPublisher, 'publish'>
   /** Pages that may write with the dashboard's cookie. */
   readonly isOriginAllowed: (origin: string) => boolean
   /** Address that people use, `http(s)://host[:port]`; asked at each request, because port 0 is known only after listening. */

@@ -10,6 +10,7 @@ import { breakRoutes } from './breaks.js'
 import type { HttpApp, HttpContext } from './context.js'
 import { serveDashboard } from './dashboard.js'
 import { decisionRoutes } from './decisions.js'
+import { eventRoutes } from './events.js'
 import { exportRoute } from './export.js'
 import { jobRoutes } from './jobs.js'
 import { matchRoutes } from './matches.js'
@@ -19,6 +20,7 @@ import { projectRoutes } from './projects.js'
 import { recordRoutes } from './records.js'
 import { sessionRoutes, signInRoute } from './sessions.js'
 import { sourceRoutes, uploadRoute } from './sources.js'
+import { ticketRoutes } from './tickets.js'
 import { compileValidator, type ZodTypes } from './validation.js'
 import { authenticate } from './who.js'
 
@@ -96,6 +98,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
       request.principal = await authenticate(context, request)
     })
     sessionRoutes(signedIn, context)
+    ticketRoutes(signedIn, context)
     projectRoutes(signedIn, context)
     memberRoutes(signedIn, context)
     sourceRoutes(signedIn, context)
@@ -105,6 +108,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     decisionRoutes(signedIn, context)
     breakRoutes(signedIn, context)
     exportRoute(signedIn, context)
+    eventRoutes(signedIn, context)
     await signedIn.register(async (uploads) => uploadRoute(uploads.withTypeProvider<ZodTypes>(), context))
   })
   serveDashboard(app, options.dashboardDir)

@@ -1,13 +1,19 @@
 import { expect } from 'vitest'
+import type { Bus } from '../../src/bus/bus.js'
+import { MemoryBus } from '../../src/bus/memory-bus.js'
 import type { Db } from '../../src/db/client.js'
-import { putMember } from '../../src/db/members.js'
+import { isSessionLive } from '../../src/db/credentials.js'
+import { findJobIds } from '../../src/db/jobs.js'
+import { mayPublish, putMember } from '../../src/db/members.js'
 import { createProject } from '../../src/db/projects.js'
 import { ensureUser } from '../../src/db/users.js'
 import { createHttpServer, type HttpServerOptions } from '../../src/http/server.js'
 import { newId, type ProjectId, type UserId } from '../../src/ids.js'
 import { createLog } from '../../src/log.js'
 import type { Role } from '../../src/protocol/views.js'
-import { TokenAuthority } from '../../src/sessions/auth.js'
+import { EventPublisher } from '../../src/publishing/event-publisher.js'
+import { TokenAuthority, type TokenOptions } from '../../src/sessions/auth.js'
+import { Tickets } from '../../src/sessions/tickets.js'
 
 /** The body of a refusal. */
 export interface Problem {
@@ -42,26 +48,45 @@ export interface Call {
 /** A server on a free port of loopback over a real database. What it would have woken is on record. */
 export class HttpFixture {
   readonly db: Db
+  readonly bus: Bus
   readonly tokens: TokenAuthority
+  readonly tickets: Tickets
   readonly origin: string
   readonly woken: string[]
   readonly close: () => Promise<void>
 
-  private constructor(parts: Pick<HttpFixture, 'db' | 'tokens' | 'origin' | 'woken' | 'close'>) {
+  private constructor(parts: Pick<HttpFixture, 'db' | 'bus' | 'tokens' | 'tickets' | 'origin' | 'woken' | 'close'>) {
     this.db = parts.db
+    this.bus = parts.bus
     this.tokens = parts.tokens
+    this.tickets = parts.tickets
     this.origin = parts.origin
     this.woken = parts.woken
     this.close = parts.close
   }
 
-  static async open(db: Db, options: Partial<HttpServerOptions> = {}): Promise<HttpFixture> {
+  /** A `bus` is started and stopped by who brings it. */
+  static async open(
+    db: Db,
+    { bus = new MemoryBus(), ...options }: Partial<HttpServerOptions> & { readonly bus?: Bus } = {},
+  ): Promise<HttpFixture> {
     const tokens = new TokenAuthority({ secret: Buffer.alloc(32, 's') })
+    const tickets = new Tickets({
+      tokens,
+      takeOnce: (name, ttlMs) => bus.takeOnce(name, ttlMs),
+      isSignedIn: (credential) => isSessionLive(db, credential, Date.now()),
+    })
     const woken: string[] = []
     let origin = 'http://127.0.0.1'
     const http = await createHttpServer({
       db,
       tokens,
+      tickets,
+      publisher: new EventPublisher({
+        bus,
+        mayPublish: (who, project) => mayPublish(db, who, project),
+        findJobs: (ids) => findJobIds(db, ids),
+      }),
       log: createLog('silent'),
       isOriginAllowed: (asked) => asked === origin,
       publicUrl: () => origin,
@@ -73,11 +98,11 @@ export class HttpFixture {
       ...options,
     })
     origin = `http://127.0.0.1:${await http.listen({ host: '127.0.0.1', port: 0 })}`
-    return new HttpFixture({ db, tokens, origin, woken, close: () => http.close() })
+    return new HttpFixture({ db, bus, tokens, tickets, origin, woken, close: () => http.close() })
   }
 
   /** A token of the user; `grants` beside stored memberships. */
-  token(user: string, grants: { readonly admin?: boolean; readonly projects?: Record<string, Role>; readonly expiresAt?: number } = {}) {
+  token(user: string, grants: Partial<Omit<TokenOptions, 'user'>> = {}) {
     return this.tokens.issueToken({ user: { id: user, name: nameOf(user) }, expiresAt: Date.now() + 60_000, ...grants })
   }
 

@@ -41,6 +41,7 @@ export const OPERATIONS: readonly Operation[] = [
   { route: `GET ${P}/matches/:match`, needs: 'viewer', writes: false },
   { route: `POST ${P}/decisions`, needs: 'analyst', body: { items: [{ match: ':match', version: 1, decision: 'reject' }] }, writes: true },
   { route: `GET ${P}/breaks`, needs: 'viewer', writes: false },
+  { route: `POST ${P}/events`, needs: 'admin', body: { events: [{ type: 'order.paid', data: {} }] }, writes: true },
   { route: `GET ${P}/export`, needs: 'viewer', query: '?what=matches&format=ndjson', writes: false },
 ]
 
@@ -48,6 +49,7 @@ export const OPERATIONS: readonly Operation[] = [
 export const OTHER_ROUTES = [
   'POST /v1/sessions',
   'DELETE /v1/sessions/current',
+  'POST /v1/tickets',
   'GET /v1/live',
   'GET /v1/me',
   'GET /v1/projects',

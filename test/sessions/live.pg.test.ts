@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MemoryBus } from '../../src/bus/memory-bus.js'
 import { OutboxPublisher } from '../../src/bus/outbox.js'
-import { roleIn } from '../../src/db/members.js'
+import { findJobIds } from '../../src/db/jobs.js'
+import { mayPublish, roleIn } from '../../src/db/members.js'
 import { findPendingProjects, markOutboxPublished, readPendingOutbox, reopenOutbox } from '../../src/db/outbox.js'
 import { readSnapshot } from '../../src/db/snapshot.js'
 import { createHttpServer, type HttpServer } from '../../src/http/server.js'
@@ -10,8 +11,10 @@ import { cookiePrincipal } from '../../src/http/who.js'
 import { createLog } from '../../src/log.js'
 import { MAX_CLIENT_FRAME_BYTES } from '../../src/protocol/messages.js'
 import { JSON_SUBPROTOCOL, LIVE_PATH } from '../../src/protocol/version.js'
+import { EventPublisher } from '../../src/publishing/event-publisher.js'
 import { TokenAuthority } from '../../src/sessions/auth.js'
 import { LiveServer } from '../../src/sessions/live-server.js'
+import { Tickets } from '../../src/sessions/tickets.js'
 import { createWsTransport } from '../../src/transport/ws.js'
 import { DATABASES, type TestDatabase } from '../db/test-databases.js'
 import { TestClient } from './live-fixture.js'
@@ -41,6 +44,12 @@ describe('a process, from HTTP over the database and the bus to its sessions', (
     http = await createHttpServer({
       db,
       tokens,
+      tickets: new Tickets({ tokens, takeOnce: (name, ttlMs) => bus.takeOnce(name, ttlMs), isSignedIn: async () => true }),
+      publisher: new EventPublisher({
+        bus,
+        mayPublish: (who, id) => mayPublish(db, who, id),
+        findJobs: (ids) => findJobIds(db, ids),
+      }),
       log,
       isOriginAllowed,
       publicUrl: () => origin ?? 'http://127.0.0.1',

@@ -1,0 +1,18 @@
+import { z } from 'zod'
+import type { HttpApp, HttpContext } from './context.js'
+
+const PARAMS = z.object({ project: z.string() })
+/** What stands in a publication is judged where sessions are judged too: one wrong one must not hide the others. */
+const BODY = z.object({ events: z.array(z.unknown()) })
+
+/** What services and people publish themselves (PROTOCOL §5). */
+export function eventRoutes(app: HttpApp, { publisher }: HttpContext): void {
+  app.post('/v1/projects/:project/events', { schema: { params: PARAMS, body: BODY } }, (request) =>
+    publisher.publish({
+      publisher: request.principal,
+      project: request.params.project,
+      events: request.body.events,
+      trace: request.id,
+    }),
+  )
+}
