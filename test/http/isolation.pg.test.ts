@@ -156,7 +156,7 @@ describe('nothing of a project gets to who has no role in it', () => {
         }
         await database.db.member.deleteMany({ where: { userId: user } })
       }),
-      { numRuns: 150 },
+      { numRuns: 100 },
     )
   })
 

@@ -171,12 +171,12 @@ describe.each(DATABASES)('sources on $name', ({ create }) => {
     })
 
     test('of more than one batch is whole', async () => {
-      const lines = Array.from({ length: 4_321 }, (_, no) => `${no},${no % 97 === 0 ? 'x' : '0.01'}`)
+      const lines = Array.from({ length: 2_321 }, (_, no) => `${no},${no % 97 === 0 ? 'x' : '0.01'}`)
       const answer = await upload(`id,amount\n${lines.join('\n')}\n`)
-      expect(answer.body.source.rows).toEqual({ accepted: 4_276, warning: 0, rejected: 45 })
-      expect(answer.body.problems).toHaveLength(45)
+      expect(answer.body.source.rows).toEqual({ accepted: 2_297, warning: 0, rejected: 24 })
+      expect(answer.body.problems).toHaveLength(24)
       expect((await get<Summary>('summary')).body.totals).toEqual([
-        { side: 'left', currency: 'EUR', state: 'open', count: 4_276, amount: '42.76' },
+        { side: 'left', currency: 'EUR', state: 'open', count: 2_297, amount: '22.97' },
       ])
     })
 
@@ -261,7 +261,7 @@ describe.each(DATABASES)('sources on $name', ({ create }) => {
       ['an open quote', 'id,amount,memo\n1,1.50,"a\n', 'a quote that row 2 of the file opens is never closed'],
       [
         'rows that are all rejected',
-        `id,date,amount\n${'1,31.02.2024,1.50\n'.repeat(5000)}`,
+        `id,date,amount\n${'1,31.02.2024,1.50\n'.repeat(2_500)}`,
         'every row was rejected; row 1, column date: "31.02.2024" is not a date of the form dd.MM.yyyy',
       ],
     ]
@@ -421,12 +421,12 @@ describe.each(DATABASES)('sources on $name', ({ create }) => {
 
     test('come one after another however many there are', async () => {
       const { source } = (
-        await upload(`id,amount\n0,1.50\n${Array.from({ length: 2_500 }, (_, no) => `${no + 1},x`).join('\n')}\n`, {
+        await upload(`id,amount\n0,1.50\n${Array.from({ length: 1_200 }, (_, no) => `${no + 1},x`).join('\n')}\n`, {
           mapping: '{"amount":{"column":"amount"}}',
         })
       ).body
       const lines = (await get(`sources/${source.id}/rejected`)).text.trimEnd().split('\r\n')
-      expect(lines.slice(1).map((line) => line.split(',')[0])).toEqual(Array.from({ length: 2_500 }, (_, no) => String(no + 2)))
+      expect(lines.slice(1).map((line) => line.split(',')[0])).toEqual(Array.from({ length: 1_200 }, (_, no) => String(no + 2)))
     })
 
     test('hold a cell that was cut in the middle of a character', async () => {
@@ -517,7 +517,7 @@ describe.each(DATABASES)('sources on $name', ({ create }) => {
     await writer.write(Buffer.from(`id,date,amount,memo\n${LONG_ROW.repeat(rows)}`))
     if (rows > 10) await waitForRows()
     await http.call('DELETE', `/v1/projects/${project}?name=Project`, { token })
-    await writer.write(Buffer.from(LONG_ROW.repeat(2_000)))
+    await writer.write(Buffer.from(LONG_ROW.repeat(200)))
     await writer.close()
     expectProblem(await answer, status, code)
   })

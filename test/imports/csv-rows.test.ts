@@ -127,7 +127,8 @@ describe('rows that are too long', () => {
     const chunk = Buffer.alloc(65_536, 'x')
     let sent = 0
     async function* file() {
-      yield Buffer.from(`id,amount,memo\n${'1,1.50,a\n'.repeat(150_000)}2,2.50,`)
+      // More than the head, which is read before the first row is.
+      yield Buffer.from(`id,amount,memo\n${`1,1.50,${'a'.repeat(500)}\n`.repeat(3_000)}2,2.50,`)
       for (; sent < 1024; sent++) yield chunk
     }
     const statement = await new CsvParser().open(file(), {})
@@ -136,7 +137,7 @@ describe('rows that are too long', () => {
       for await (const batch of statement.rows()) rows += batch.length
       return rows
     })()
-    await expect(read).rejects.toMatchObject({ code: 'INVALID', message: expect.stringContaining('row 150002') })
+    await expect(read).rejects.toMatchObject({ code: 'INVALID', message: expect.stringContaining('row 3002') })
     expect(sent * chunk.length).toBeLessThanOrEqual(4 * MAX_ROW_BYTES)
   })
 
@@ -286,7 +287,7 @@ test('memory does not grow with the file', async () => {
   const rows = '1,2024-01-31,1.50,some text of a usual length\n'.repeat(2_000)
   async function* file() {
     yield Buffer.from(HEADER)
-    for (let no = 0; no < 50; no++) yield Buffer.from(rows)
+    for (let no = 0; no < 30; no++) yield Buffer.from(rows)
   }
   const statement = await new CsvParser().open(file(), {})
   const usedBytes: number[] = []
@@ -298,6 +299,6 @@ test('memory does not grow with the file', async () => {
     collect()
     usedBytes.push(process.memoryUsage().heapUsed + process.memoryUsage().external)
   }
-  expect(count).toBe(100_000)
+  expect(count).toBe(60_000)
   expect(usedBytes.at(-1)! - usedBytes[0]!).toBeLessThan(4_000_000)
 })
