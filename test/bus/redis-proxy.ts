@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
-/** A wire to Redis that a test can cut, hold still, or pull out. */
+/** A wire to Redis, or to Postgres, that a test can cut, hold still, or pull out. */
 export class RedisProxy {
   readonly #target: URL
   readonly #links = new Set<readonly [Socket, Socket]>()
@@ -21,8 +21,12 @@ export class RedisProxy {
     return proxy
   }
 
+  /** The target's URL, by this wire. */
   get url(): string {
-    return `redis://127.0.0.1:${this.#port}`
+    const url = new URL(this.#target)
+    url.hostname = '127.0.0.1'
+    url.port = String(this.#port)
+    return url.href
   }
 
   /** How often somebody tried to connect while it was plugged in. */
@@ -77,7 +81,7 @@ export class RedisProxy {
       client.destroy()
       return
     }
-    const server = connect(Number(this.#target.port), this.#target.hostname)
+    const server = connect(Number(this.#target.port), this.#target.hostname.replace(/^\[|\]$/g, ''))
     const link = [client, server] as const
     this.#links.add(link)
     for (const [from, to] of [link, [server, client] as const]) {

@@ -40,6 +40,14 @@ test('a change of phase goes out at once', () => {
   progress.stop()
 })
 
+test('of two commits told in the other order the newer one counts', () => {
+  const { versions, progress } = publisher()
+  for (const version of [1, 3, 2]) progress.update(job(version))
+  vi.advanceTimersByTime(1_000)
+  expect(versions).toEqual([1, 3])
+  expect(vi.getTimerCount()).toBe(0)
+})
+
 test('says nothing of a job after its end: the last word is an event', () => {
   const { versions, progress } = publisher()
   progress.update(job(1))
