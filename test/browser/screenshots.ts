@@ -162,7 +162,7 @@ async function takeServerAway(): Promise<void> {
   }
   await program.stop()
   for (const { look, page } of people) {
-    await page.getByText('Reconnecting').waitFor()
+    await page.getByText(/as of .* ago/).waitFor()
     await take(page, look, 'reconnecting')
     await page.goto(`${sample}/review`)
     await page.getByRole('heading', { name: 'Nobody answers' }).waitFor()
@@ -186,9 +186,9 @@ async function takeSideBySide(ana: Page, ben: Page): Promise<void> {
     (shot, index) =>
       `<figure><figcaption>${index === 0 ? 'Ana' : 'Ben'}</figcaption><img src="data:image/png;base64,${shot.toString('base64')}"></figure>`,
   )
-  const page = await browser.newPage({ viewport: { width: 1840, height: 800 } })
+  const page = await browser.newPage({ viewport: { width: 1840, height: 100 } })
   await page.setContent(`<style>
-    body { display: flex; gap: 24px; margin: 0; padding: 28px; background: #dfe5e1; font: 600 15px Inter, system-ui, sans-serif; color: #3c4642 }
+    body { display: flex; align-items: flex-start; gap: 24px; margin: 0; padding: 28px; background: #dfe5e1; font: 600 15px Inter, system-ui, sans-serif; color: #3c4642 }
     figure { margin: 0; overflow: hidden; border-radius: 12px; background: #f3f5f3; box-shadow: 0 12px 40px rgb(20 40 30 / 22%) }
     figcaption { padding: 10px 16px; border-bottom: 1px solid #d6dbd8 }
     img { display: block; width: 880px }
