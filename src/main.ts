@@ -1,35 +1,54 @@
 #!/usr/bin/env node
 import { AppError, UsageError } from './errors.js'
 
-/** Runs a command; answers its exit code. */
-type Command = (args: readonly string[]) => Promise<number>
-
-const COMMANDS: Readonly<Record<string, { readonly says: string; readonly load: () => Promise<{ readonly run: Command }> }>> = {
-  start: { says: 'serve and work on http://localhost:8080; what ROLE says', load: () => import('./commands/start.js') },
-  serve: { says: 'HTTP and live sessions only', load: () => import('./commands/serve.js') },
-  work: { says: 'jobs only', load: () => import('./commands/work.js') },
-  reconcile: { says: 'match two files: reconcile left.csv right.csv', load: () => import('./commands/reconcile.js') },
-  sample: { says: 'write two files and their truth: sample --seed N --rows R --out DIR', load: () => import('./commands/sample.js') },
-  link: { says: 'a sign-in link: link --name Ana', load: () => import('./commands/link.js') },
-  token: { says: 'a token for a service: token --user feed --publish PROJECT', load: () => import('./commands/token.js') },
-  migrate: { says: 'bring the database at DATABASE_URL up to date', load: () => import('./commands/migrate.js') },
+/** A module of `commands/`. */
+interface Command {
+  /** Printed for `--help`; begins with `usage: `. */
+  readonly USAGE: string
+  /** Answers the exit code. */
+  run(args: readonly string[]): Promise<number>
 }
 
-const [name, ...args] = process.argv.slice(2)
-if (name === undefined || name === 'help' || name === '--help') {
-  const width = Math.max(...Object.keys(COMMANDS).map((command) => command.length))
-  for (const [command, { says }] of Object.entries(COMMANDS)) console.log(`tallyroom ${command.padEnd(width)}  ${says}`)
-  process.exitCode = name === undefined ? 2 : 0
-} else if (COMMANDS[name] === undefined) {
-  console.error(`there is no command ${name}; there are ${Object.keys(COMMANDS).join(', ')}`)
-  process.exitCode = 2
-} else {
-  try {
-    const { run } = await COMMANDS[name].load()
-    process.exitCode = await run(args)
-  } catch (error) {
-    process.exitCode = complain(error)
+const COMMANDS: Readonly<Record<string, { readonly says: string; readonly load: () => Promise<Command> }>> = {
+  start: { says: 'Serves and works on http://localhost:8080; ROLE says what.', load: () => import('./commands/start.js') },
+  serve: { says: 'Serves HTTP and live sessions only.', load: () => import('./commands/serve.js') },
+  work: { says: 'Works on jobs only.', load: () => import('./commands/work.js') },
+  reconcile: { says: 'Matches two files and says what is left over.', load: () => import('./commands/reconcile.js') },
+  sample: { says: 'Writes two files to reconcile and the truth about them.', load: () => import('./commands/sample.js') },
+  link: { says: 'Prints a sign-in link for a person.', load: () => import('./commands/link.js') },
+  token: { says: 'Prints a token for a service.', load: () => import('./commands/token.js') },
+  migrate: { says: 'Brings the database at DATABASE_URL up to date.', load: () => import('./commands/migrate.js') },
+}
+
+process.exitCode = await main(process.argv.slice(2))
+
+async function main([name, ...args]: readonly string[]): Promise<number> {
+  if (name === undefined) {
+    console.error(help())
+    return 2
   }
+  if (['help', '--help', '-h'].includes(name)) {
+    console.log(help())
+    return 0
+  }
+  if (!Object.hasOwn(COMMANDS, name)) {
+    console.error(`there is no command ${name}; there are ${Object.keys(COMMANDS).join(', ')}`)
+    return 2
+  }
+  try {
+    const { USAGE, run } = await COMMANDS[name]!.load()
+    if (!args.includes('--help') && !args.includes('-h')) return await run(args)
+    console.log(USAGE)
+    return 0
+  } catch (error) {
+    return complain(error)
+  }
+}
+
+function help(): string {
+  const width = Math.max(...Object.keys(COMMANDS).map((command) => command.length))
+  const lines = Object.entries(COMMANDS).map(([command, { says }]) => `  ${command.padEnd(width)}  ${says}`)
+  return ['usage: tallyroom COMMAND [options]', '', ...lines, '', 'tallyroom COMMAND --help tells more.'].join('\n')
 }
 
 /** One sentence for what the caller can mend (exit code 2), the stack for what is our fault (1). */

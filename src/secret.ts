@@ -5,16 +5,19 @@ import { UsageError } from './errors.js'
 
 /**
  * The secret that signs tokens: AUTH_JWT_SECRET, else the one in the data folder, made at the first call (mode 600).
- * @throws UsageError when the folder cannot be written.
+ * @throws UsageError when the folder cannot be written, or DATABASE_URL is set: its processes would not know a secret made here.
  */
 export function loadSecret({
   AUTH_JWT_SECRET,
+  DATABASE_URL,
   DATA_DIR,
 }: {
   readonly AUTH_JWT_SECRET?: string | undefined
+  readonly DATABASE_URL?: string | undefined
   readonly DATA_DIR: string
 }): Uint8Array {
   if (AUTH_JWT_SECRET !== undefined) return Buffer.from(AUTH_JWT_SECRET)
+  if (DATABASE_URL !== undefined) throw new UsageError('AUTH_JWT_SECRET must be set when DATABASE_URL is: processes share it')
   const path = join(DATA_DIR, 'secret')
   try {
     mkdirSync(DATA_DIR, { recursive: true, mode: 0o700 })

@@ -12,6 +12,10 @@ import { TokenAuthority } from '../sessions/auth.js'
 export const ADDRESS_FILE = 'address'
 const LINK_TTL_MS = 10 * 60 * 1000
 
+export const USAGE = `usage: tallyroom link --name NAME [--user ID]
+Prints a link that signs NAME in, once and within ten minutes. The same name is the same
+user; --user says it where two people have one name.`
+
 /** Prints a sign-in link that works once within ten minutes: `link --name Ana`. */
 export async function run(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({ args: [...args], options: { name: { type: 'string' }, user: { type: 'string' } } })

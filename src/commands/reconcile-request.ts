@@ -11,7 +11,7 @@ import type { Mapping } from '../imports/statement-parser.js'
 import type { Side } from '../protocol/views.js'
 import { parseRules } from '../reconciliation/rules.js'
 
-export const RECONCILE_HELP = `usage: tallyroom reconcile LEFT RIGHT [options]
+export const USAGE = `usage: tallyroom reconcile LEFT RIGHT [options]
   LEFT, RIGHT             two CSV files, for example the bank's statement and the ledger's account
   --out FILE              every record with what became of it; FILE ends in .csv or .ndjson
   --json                  the result as JSON instead of a table
@@ -39,8 +39,8 @@ export interface ReconcileRequest {
   readonly key: string
 }
 
-/** @returns null when only help was asked for. @throws UsageError, AppError (rules), TypeError of parseArgs: what is wrong, in one sentence. */
-export async function readReconcileRequest(args: readonly string[]): Promise<ReconcileRequest | null> {
+/** @throws UsageError, AppError (rules), TypeError of parseArgs: what is wrong, in one sentence. */
+export async function readReconcileRequest(args: readonly string[]): Promise<ReconcileRequest> {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
@@ -52,10 +52,8 @@ export async function readReconcileRequest(args: readonly string[]): Promise<Rec
       'left-mapping': { type: 'string' },
       'right-mapping': { type: 'string' },
       rules: { type: 'string' },
-      help: { type: 'boolean', short: 'h', default: false },
     },
   })
-  if (values.help) return null
   const [left, right] = positionals
   if (left === undefined || right === undefined || positionals.length > 2)
     throw new UsageError(`reconcile needs two files, LEFT and RIGHT; ${positionals.length} given`)

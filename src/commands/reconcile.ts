@@ -14,7 +14,9 @@ import { JobFailed, reconcileFiles } from './file-reconciliation.js'
 import { openPrivateDatabase, type PrivateDatabase } from './private-database.js'
 import { ProgressBar } from './progress-bar.js'
 import { formatReport, type ReconcileReport } from './reconcile-report.js'
-import { RECONCILE_HELP, type ReconcileRequest, readReconcileRequest } from './reconcile-request.js'
+import { type ReconcileRequest, readReconcileRequest } from './reconcile-request.js'
+
+export { USAGE } from './reconcile-request.js'
 
 /** As shells say it: 128 and the number of SIGINT. */
 const INTERRUPTED = 130
@@ -22,10 +24,6 @@ const INTERRUPTED = 130
 /** Reconciles two files in a private database, or in one at DATABASE_URL; a killed or interrupted run goes on with `--resume`. */
 export async function run(args: readonly string[]): Promise<number> {
   const request = await readReconcileRequest(args)
-  if (request === null) {
-    console.log(RECONCILE_HELP)
-    return 0
-  }
   const config = loadConfig(process.env, 'tool')
   const interrupted = new AbortController()
   // The second signal ends the process at once.

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { type App, startApp } from '../app.js'
 import { type Config, loadConfig } from '../config.js'
 import { createLog } from '../log.js'
@@ -11,13 +12,19 @@ import { count, ProgressBar } from './progress-bar.js'
 /** Ends at once when it takes longer than this to end in order. */
 const STOP_WITHIN_MS = 1_800
 
+export const USAGE = `usage: tallyroom start
+Serves the dashboard, HTTP and live sessions and works on jobs, on http://localhost:8080
+and with an embedded database in .tallyroom/ unless told otherwise. Ctrl-C ends it.
+Settings are environment variables: docs/configuration.md lists them.`
+
 /** What ROLE says: everything by default. */
-export function run(): Promise<number> {
-  return runServer(process.env)
+export function run(args: readonly string[]): Promise<number> {
+  return runServer(args, process.env)
 }
 
-/** Starts, says where it is, runs until SIGINT or SIGTERM. @throws UsageError, AppError when it cannot start. */
-export async function runServer(environment: Readonly<Record<string, string | undefined>>): Promise<number> {
+/** Starts, says where it is, runs until SIGINT or SIGTERM. @throws UsageError, AppError when it cannot start, TypeError for any argument. */
+export async function runServer(args: readonly string[], environment: Readonly<Record<string, string | undefined>>): Promise<number> {
+  parseArgs({ args: [...args], options: {} })
   const config = loadConfig(environment, 'server')
   const asked = stopSignal()
   const screen = new Screen()
