@@ -59,6 +59,9 @@ describe.skipIf(!hasCurl)('docs/http.md', () => {
     expect(stdout).toMatch(/^no-candidate$/m)
     expect(stdout).toMatch(/^match,status,automatic,rule,/m)
     expect(stdout).toContain('"externalId":"B3"')
+    expect(stdout).toContain("{ key: 'till/7', version: 1 }")
+    expect(stdout).toContain("{ id: 'order-4711', seq: 1, duplicate: true }")
+    expect(stdout).toContain('{"type":"hello","token":"ticket_')
   })
 
   test('it names every operation', () => {
@@ -77,6 +80,8 @@ describe.skipIf(!hasCurl)('docs/http.md', () => {
       '/decisions',
       '/breaks',
       '/export',
+      '/events',
+      '/tickets',
     ]) {
       expect(PAGE).toContain(path)
     }
