@@ -16,7 +16,7 @@ import { openOwnDatabase, openServerDatabase } from './db/open.js'
 import { findPendingProjects, markOutboxPublished, readPendingOutbox, reopenOutbox, sweepOutbox } from './db/outbox.js'
 import { readSnapshot } from './db/snapshot.js'
 import { sweepAbandonedSources } from './db/sources.js'
-import { UsageError } from './errors.js'
+import { AppError, UsageError } from './errors.js'
 import { createHttpServer, type HttpServer } from './http/server.js'
 import { cookiePrincipal } from './http/who.js'
 import type { ProjectId } from './ids.js'
@@ -196,7 +196,11 @@ function startWorker(parts: {
       version: job.version,
       body: latestBody('job.progress', { job }),
     } as const
-    bus.publish(job.project as ProjectId, [item]).catch((error) => log.warn({ err: error, job: job.id }, 'progress is not published'))
+    bus.publish(job.project as ProjectId, [item]).catch((error) => {
+      // A bus that is away says so itself, once; the next progress, or the job's last word, makes up for this one.
+      if (!(error instanceof AppError && error.code === 'BUS_UNAVAILABLE'))
+        log.warn({ err: error, job: job.id }, 'progress is not published')
+    })
   })
   stops.push(() => progress.stop())
   const worker = new JobWorker({

@@ -46,6 +46,8 @@ export class OutboxPublisher {
   readonly #options: OutboxOptions
   readonly #running = new Map<ProjectId, Promise<void>>()
   readonly #again = new Set<ProjectId>()
+  /** Whose news did not go out at the last attempt: said once, not each second. */
+  readonly #failing = new Set<ProjectId | 'sweep'>()
   #timer: NodeJS.Timeout | null = null
   #sweeping: Promise<void> | null = null
   #isStopped = false
@@ -85,9 +87,10 @@ export class OutboxPublisher {
     }
     if (this.#isStopped) return Promise.resolve()
     const started = this.#publishAll(project)
+      .then(() => void this.#failing.delete(project))
       .catch((error: unknown) => {
         this.#again.delete(project)
-        this.#options.log.warn({ project, err: error }, 'outbox could not be published, the sweep tries again')
+        this.#fail(project, error)
       })
       .finally(() => this.#running.delete(project))
     this.#running.set(project, started)
@@ -97,10 +100,17 @@ export class OutboxPublisher {
   async #sweep(): Promise<void> {
     try {
       const projects = await this.#options.pendingProjects(MAX_PROJECTS)
+      this.#failing.delete('sweep')
       await Promise.all(projects.map((project) => this.flush(project)))
     } catch (error) {
-      this.#options.log.warn({ err: error }, 'outbox could not be read, the next sweep tries again')
+      this.#fail('sweep', error)
     }
+  }
+
+  #fail(what: ProjectId | 'sweep', error: unknown): void {
+    if (this.#failing.has(what)) return
+    this.#failing.add(what)
+    this.#options.log.warn({ project: what === 'sweep' ? null : what, err: error }, 'news cannot be published, each sweep tries again')
   }
 
   async #publishAll(project: ProjectId): Promise<void> {

@@ -5,7 +5,6 @@ import type { Db } from '../../src/db/client.js'
 import { appendOutbox, findPendingProjects, markOutboxPublished, type News, readPendingOutbox, reopenOutbox } from '../../src/db/outbox.js'
 import { AppError } from '../../src/errors.js'
 import { newId, type ProjectId } from '../../src/ids.js'
-import { createLog } from '../../src/log.js'
 import { TOMBSTONE_BODY } from '../../src/protocol/events.js'
 import { createOnServer, type TestDatabase } from '../db/test-databases.js'
 import { type BusUnderTest, dataOf, Listener, latest } from './bus-contract.js'
@@ -20,6 +19,7 @@ export function outboxContract(name: string, makeBus: () => Promise<BusUnderTest
     let project: ProjectId
     let listener: Listener
     const publishers: OutboxPublisher[] = []
+    const warnings: unknown[] = []
 
     beforeAll(async () => {
       database = await createOnServer()
@@ -39,6 +39,7 @@ export function outboxContract(name: string, makeBus: () => Promise<BusUnderTest
       await db.project.create({ data: { id: project, name: 'Outbox' } })
       listener = new Listener()
       await bus.subscribe(project, listener)
+      warnings.length = 0
     })
     afterEach(async () => {
       await Promise.all(publishers.splice(0).map((publisher) => publisher.stop()))
@@ -60,7 +61,7 @@ export function outboxContract(name: string, makeBus: () => Promise<BusUnderTest
     function publisher(publish: Bus['publish'] = bus.publish.bind(bus), sweepMs = 20): OutboxPublisher {
       const made = new OutboxPublisher({
         bus: { publish },
-        log: createLog('silent'),
+        log: { warn: (...said: unknown[]) => void warnings.push(said) },
         pendingProjects: (limit) => findPendingProjects(db, limit),
         readPending: (id, limit) => readPendingOutbox(db, id, limit),
         markPublished: (id, no) => markOutboxPublished(db, id, no),
@@ -102,6 +103,26 @@ export function outboxContract(name: string, makeBus: () => Promise<BusUnderTest
       expect(calls).toBe(3)
       await book({ data: { no: 3 } })
       await heard(() => expect(numbers()).toEqual([1, 2, 3]))
+    })
+
+    test('[D9] while the bus is away each sweep tries again, and says so once', async () => {
+      let isAway = true
+      let calls = 0
+      publisher(async (id, items) => {
+        calls++
+        if (isAway) throw new AppError('BUS_UNAVAILABLE')
+        return bus.publish(id, items)
+      }).start()
+      for (const outage of [1, 2]) {
+        isAway = true
+        await book({ data: { no: outage } })
+        const goal = calls + 4
+        await heard(() => expect(calls).toBeGreaterThanOrEqual(goal))
+        expect(warnings).toHaveLength(outage)
+        isAway = false
+        await heard(async () => expect(await unpublished()).toBe(0))
+      }
+      await heard(() => expect(numbers()).toEqual([1, 2]))
     })
 
     test('the sweep of another process takes along what a dead one has booked', async () => {
