@@ -1,6 +1,6 @@
 // `npm run screenshots`: the pictures of docs/images, from the real program. With a folder as argument: every page and state there
 // instead, wide and narrow, light and dark, to be looked at before something is called done.
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -187,19 +187,19 @@ async function takeSideBySide(ana: Page, ben: Page): Promise<void> {
       `<figure><figcaption>${index === 0 ? 'Ana' : 'Ben'}</figcaption><img src="data:image/png;base64,${shot.toString('base64')}"></figure>`,
   )
   const page = await browser.newPage({ viewport: { width: 1840, height: 100 } })
-  await page.setContent(`<style>
+  await page.setContent(`<!doctype html><style>
     body { display: flex; align-items: flex-start; gap: 24px; margin: 0; padding: 28px; background: #dfe5e1; font: 600 15px Inter, system-ui, sans-serif; color: #3c4642 }
     figure { margin: 0; overflow: hidden; border-radius: 12px; background: #f3f5f3; box-shadow: 0 12px 40px rgb(20 40 30 / 22%) }
     figcaption { padding: 10px 16px; border-bottom: 1px solid #d6dbd8 }
     img { display: block; width: 880px }
   </style>${windows.join('')}`)
-  await writeFile(join(outDir, 'side-by-side.png'), await page.locator('body').screenshot())
+  await page.screenshot({ path: join(outDir, 'side-by-side.png'), fullPage: true })
   await page.close()
 }
 
 function optionsOf({ width, scheme }: Look) {
   return {
-    viewport: { width, height: width === 390 ? 844 : width === 880 ? 680 : 860 },
+    viewport: { width, height: width === 390 ? 844 : width === 880 ? 620 : 860 },
     colorScheme: scheme,
     reducedMotion: 'reduce',
   } as const
