@@ -35,7 +35,7 @@ export class ProgressBar {
   showShare(what: string, share: number): void {
     const percent = Math.floor(share * 100)
     if (this.#stream.isTTY) this.#move(percent, [what])
-    else if (performance.now() - this.#lastLineAt > QUIET_MS) this.#line([percentText(percent), what])
+    else if (share < 1 && performance.now() - this.#lastLineAt > QUIET_MS) this.#line([percentText(percent), what])
   }
 
   /** A line that stays. */
