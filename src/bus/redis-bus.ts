@@ -13,14 +13,14 @@ import {
   type BusItem,
   type BusListener,
   type BusReply,
-  type BusResult,
   type BusState,
   type BusSubscription,
   ID_BUCKET_MS,
   type ReadLimits,
 } from './bus.js'
-import { parseBusMessage, timestampOf } from './bus-message.js'
+import { parseBusMessage } from './bus-message.js'
 import { assertItems, invalidItem } from './items.js'
+import { entriesOf, headOf, latestValuesOf, resultOf } from './redis-replies.js'
 import { type ProjectReading, RedisSubscription } from './redis-subscription.js'
 
 export interface RedisBusOptions {
@@ -256,8 +256,7 @@ export class RedisBus implements Bus {
     return {
       head,
       events: entriesOf(stream),
-      // The reply of HGETALL.
-      latest: Object.entries((latest ?? {}) as Record<string, string>).map(([key, value]) => latestOf(key, value)),
+      latest: latestValuesOf(latest),
     }
   }
 
@@ -361,44 +360,4 @@ async function available<T>(command: () => Promise<T>): Promise<T> {
     if (code === 'ERR_RATE_LIMITED') throw new AppError('RATE_LIMITED', { message: [index, ...why].join(' ') })
     throw new AppError('BUS_UNAVAILABLE', { message: 'Redis cannot be reached', cause: error })
   }
-}
-
-function resultOf(text: string, name: string): BusResult {
-  const [kind, value] = text.includes(':') ? text.split(':') : ['', text]
-  if (kind === 'd') return { kind: 'duplicate', id: name, seq: Number(value) }
-  if (kind === 'v') return { kind: 'versioned', key: name, version: Number(value) }
-  if (kind === 'r') return { kind: 'refused', key: name, version: Number(value) }
-  if (kind === 'o') return { kind: 'out-of-turn', no: BigInt(value ?? 0) }
-  return { kind: 'sequenced', id: name, seq: Number(value) }
-}
-
-/** The reply of HMGET of `epoch`, `seq`, `id` and `n`; an epoch of "": there is no meta. */
-function headOf(reply: unknown): BusHead {
-  const [epoch, seq, id, n] = (reply ?? []) as (string | null)[]
-  return { epoch: epoch ?? '', seq: Number(seq ?? 0), id: id ?? '', n: Number(n ?? 0) }
-}
-
-/** The reply of XRANGE. */
-function entriesOf(reply: unknown): BusEvent[] {
-  return ((reply ?? []) as [string, string[]][]).map(([entryId, fields]) => eventOf(entryId, fields))
-}
-
-/** A stream entry: `<seq>-0` and pairs of field and value. */
-function eventOf(entryId: string, fields: readonly string[]): BusEvent {
-  const values: Record<string, string> = {}
-  for (let at = 0; at + 1 < fields.length; at += 2) values[fields[at] ?? ''] = fields[at + 1] ?? ''
-  return {
-    seq: Number.parseInt(entryId, 10),
-    id: values.i ?? '',
-    type: values.t ?? '',
-    at: timestampOf(Number(values.a)),
-    body: values.b ?? '',
-  }
-}
-
-/** A stored latest value: `<version> <at> <type>`, a line end, the body. */
-function latestOf(key: string, value: string): ProjectReading['latest'][number] {
-  const end = value.indexOf('\n')
-  const [version, at, type] = value.slice(0, end).split(' ')
-  return { key, version: Number(version), at: timestampOf(Number(at)), type: type ?? '', body: value.slice(end + 1) }
 }
