@@ -25,7 +25,7 @@ export async function checkFiles(
         currency,
         ...(mapping === undefined ? {} : { mapping }),
       })
-      say(`${basename(path)}: ${describe(preview.mapping)}`)
+      for (const line of wrapped(`${basename(path)}: `, describe(preview.mapping))) say(line)
       for (const { message } of preview.doubts satisfies readonly Doubt[]) say(`  ${message}`)
     } catch (error) {
       throw ofFile(error, path, side)
@@ -41,8 +41,8 @@ export function ofFile(error: unknown, path: string, side: Side): unknown {
   return new AppError(error.code, { message: `${path}: ${error.message}${advice}`, problems: error.problems ?? [], cause: error })
 }
 
-/** `date Value Date (dd.MM.yyyy) · amount Paid In − Paid Out · …` */
-function describe(mapping: Mapping): string {
+/** `date Value Date (dd.MM.yyyy)`, `amount Paid In − Paid Out`, … */
+function describe(mapping: Mapping): string[] {
   const { date, amount, currency } = mapping
   const texts = (['externalId', 'reference', 'counterparty', 'memo'] as const).flatMap((field) =>
     mapping[field] === undefined ? [] : [`${field === 'externalId' ? 'id' : field} ${mapping[field].column}`],
@@ -52,5 +52,22 @@ function describe(mapping: Mapping): string {
     ...(amount === undefined ? [] : [`amount ${'debit' in amount ? `${amount.credit} − ${amount.debit}` : amount.column}`]),
     ...(currency === undefined ? [] : [`currency ${'constant' in currency ? currency.constant : currency.column}`]),
     ...texts,
-  ].join(' · ')
+  ]
 }
+
+/** The parts on lines of at most 80 columns where they fit, the later ones indented. */
+function wrapped(begin: string, parts: readonly string[]): string[] {
+  const lines: string[] = []
+  let line = begin
+  for (const [no, part] of parts.entries()) {
+    const longer = no === 0 ? line + part : `${line} · ${part}`
+    if (longer.length <= MAX_COLUMNS || no === 0) line = longer
+    else {
+      lines.push(line)
+      line = `  ${part}`
+    }
+  }
+  return [...lines, line]
+}
+
+const MAX_COLUMNS = 80

@@ -96,8 +96,8 @@ test('reconciles two files with progress, a table and a file of results, and tel
   const { code, stdout, stderr } = await first.ended()
   expect(code, stderr).toBe(0)
 
-  expect(stderr).toContain('bank.csv: date Value Date (dd.MM.yyyy) · amount Amount · currency Currency · id Transaction ID')
-  expect(stderr).toContain('ledger.csv: date Posting Date (iso) · amount Money In − Money Out · currency Currency · id Entry No')
+  expect(stderr).toMatch(/^bank\.csv: date Value Date \(dd\.MM\.yyyy\) · amount Amount · currency Currency\n {2}id Transaction ID/m)
+  expect(stderr).toMatch(/^ledger\.csv: date Posting Date \(iso\) · amount Money In − Money Out/m)
   const shown = percents(stderr)
   expect(shown.length).toBeGreaterThan(8)
   expect(shown).toEqual([...shown].sort((one, other) => one - other))
@@ -118,7 +118,8 @@ test('reconciles two files with progress, a table and a file of results, and tel
   const total = results.filter((row) => row.side === 'left' && row.currency === 'EUR').reduce((sum, row) => add(sum, row.amount), '0')
   const totalRow = /^EUR .*\ntotal +(\S+) +(\S+) +(\S+)$/m.exec(stdout)!
   expect(totalRow[1]!.replaceAll(',', '')).toBe(Number(total).toFixed(2))
-  for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80)
+  // Progress has longer lines where there is no terminal to hold them.
+  for (const line of (stdout + stderr.replace(/^.* % · .*$/gm, '')).split('\n')) expect(line.length, line).toBeLessThanOrEqual(80)
   expect(readdirSync(place.tmp)).toEqual([])
 })
 
