@@ -78,7 +78,7 @@ export class TestWorker {
       owner: `test-${Math.random()}`,
       slots: 1,
       maxRunningJobs: 5,
-      chunkRows: 50,
+      chunkRows: 75,
       pollMs: 20,
       wakeOutbox: () => undefined,
       log: createLog('silent'),

@@ -20,7 +20,7 @@ import { ANA, countsOf, expireLeases, faultsOf, importSample, queueJob, TestWork
 /** What a worker's process prints of a job. */
 type Told = Pick<JobView, 'id' | 'version' | 'state' | 'phase' | 'processed' | 'total' | 'percent'>
 
-const CHUNK_ROWS = 20
+const CHUNK_ROWS = 25
 const ROWS = 200
 const PROCESS = fileURLToPath(new URL('./worker-process.ts', import.meta.url))
 
@@ -66,7 +66,7 @@ describe('a worker', () => {
     place.pathname = name
     url = place.href
     undisturbed = await workOff(db, await queueJob(db, await importSample(db, { rows: ROWS })), { chunkRows: CHUNK_ROWS })
-    expect(undisturbed.told.length).toBeGreaterThan(50)
+    expect(undisturbed.told.length).toBeGreaterThan(40)
   })
   afterAll(() => database.close())
 
@@ -86,7 +86,7 @@ describe('a worker', () => {
     const { project, job } = await newJob()
     const child = startProcess(url)
     // Each seed another fifth of the job, and another chunk in it.
-    const steps = undisturbed.told.length - 4
+    const steps = undisturbed.told.length - 6
     const fifth = Math.floor(steps / 5)
     await child.killAfter(3 + (seed - 1) * fifth + new Random(seed).int(fifth))
 
@@ -200,7 +200,7 @@ describe('a worker', () => {
     const { project, job } = await newJob()
     const worker = new TestWorker(own.db, { chunkRows: CHUNK_ROWS, slots: 2, pollMs: 100 })
     onTestFinished(() => worker.stop())
-    for (const goal of [10, 30]) {
+    for (const goal of [10, 25]) {
       await vi.waitFor(() => expect(worker.told.length).toBeGreaterThan(goal), { timeout: 30_000, interval: 1 })
       wire.turnAway()
       const before = wire.connections
