@@ -25,7 +25,7 @@ import { JobWorker } from './jobs/worker.js'
 import type { Log } from './log.js'
 import { jobKey, latestBody } from './protocol/events.js'
 import { MAX_CLIENT_FRAME_BYTES } from './protocol/messages.js'
-import { JSON_SUBPROTOCOL, LIVE_PATH } from './protocol/version.js'
+import { JSON_SUBPROTOCOL, LIVE_PATH, MSGPACK_SUBPROTOCOL } from './protocol/version.js'
 import type { JobView } from './protocol/views.js'
 import { EventPublisher } from './publishing/event-publisher.js'
 import { loadSecret } from './secret.js'
@@ -44,12 +44,12 @@ export interface App {
   readonly address: string | null
   /** There is a new job. */
   wakeJobs(): void
+  /** Sends live sessions elsewhere; resolves when none is left, or at the deadline (D10). HTTP and jobs go on. */
+  drain(): Promise<void>
   /** Takes nothing new, ends sessions and jobs, closes everything. */
   stop(): Promise<void>
 }
 
-/** Who leaves more unread is closed. */
-const SLOW_BYTES = 1024 * 1024
 const HOUSEKEEPING_MS = 10 * 60 * 1000
 /** Connections beside those of the workers' slots. */
 const API_POOL_SIZE = 10
@@ -77,13 +77,21 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     await sweepAbandonedSources(db, isEmbedded ? 'all' : 'stale')
 
     const retention = { streamMaxEvents: config.STREAM_MAX_EVENTS, streamMaxAgeMs: config.STREAM_MAX_AGE_MS }
+    const lostConnections = new Set<string>()
+    // Until there are sessions to tell.
+    let tellBusState = () => {}
     const bus: Bus =
       config.REDIS_URL === undefined
         ? new MemoryBus(retention)
         : new RedisBus({
             url: config.REDIS_URL,
             ...retention,
-            onConnection: (connection, state) => log.warn({ connection, state }, 'a connection to Redis changed'),
+            onConnection(connection, state) {
+              log.warn({ connection, state }, 'a connection to Redis changed')
+              if (state === 'lost') lostConnections.add(connection)
+              else lostConnections.delete(connection)
+              tellBusState()
+            },
           })
     await bus.start()
     stops.push(() => bus.stop())
@@ -107,7 +115,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
 
     const worker = config.ROLE === 'serve' ? null : startWorker({ config, db, slots, bus, outbox, log, onJob, stops })
     const wakeJobs = () => worker?.wake()
-    if (config.ROLE === 'work') return { db, isEmbedded, secret, address: null, wakeJobs, stop }
+    if (config.ROLE === 'work') return { db, isEmbedded, secret, address: null, wakeJobs, drain: async () => {}, stop }
 
     const tokens = new TokenAuthority({ secret })
     const tickets = new Tickets({
@@ -144,25 +152,28 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
       transport: createWsTransport({
         server: http.server,
         path: LIVE_PATH,
-        subprotocols: [JSON_SUBPROTOCOL],
+        subprotocols: [JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL],
         maxMessageBytes: MAX_CLIENT_FRAME_BYTES,
-        slowBytes: SLOW_BYTES,
       }),
       log,
       node: randomUUID().slice(0, 8),
       tokens,
+      tickets,
       cookie: (value) => cookiePrincipal(db, value),
+      publish: (request) => publisher.publish(request),
       membership: (principal, project) => roleIn(db, principal, project),
       snapshot: (project) => readSnapshot(db, project),
       isOriginAllowed,
       maxSessionsPerUser: config.MAX_SESSIONS_PER_USER,
     })
+    tellBusState = () => live.setBusState(lostConnections.size === 0 ? 'ok' : 'degraded')
+    tellBusState()
     live.start()
     // Before HTTP ends: closing a server waits for its sockets.
     stops.push(() => live.stop())
     place.port = await listen(http, config)
     place.origins = allowedOrigins({ host: config.HOST, port: place.port, publicUrl: config.PUBLIC_URL, allowed: config.ALLOWED_ORIGINS })
-    return { db, isEmbedded, secret, address: address(), wakeJobs, stop }
+    return { db, isEmbedded, secret, address: address(), wakeJobs, drain: () => live.drain(), stop }
   } catch (error) {
     await stop()
     throw error

@@ -60,15 +60,38 @@ export type PublishResult =
   | { readonly key: string; readonly version: number }
   | { readonly key: string; readonly version: number; readonly refused: true }
 
+/** Publishes in a project that need not be joined. Without `ref` nobody is told what became of it, unless it fails. */
+export interface PublishMessage {
+  readonly type: 'publish'
+  readonly ref?: number
+  readonly project: string
+  /** At most `MAX_PUBLICATIONS`. */
+  readonly events: readonly Publication[]
+}
+
+/** A newer token of the same user, before the old one expires (C9). */
+export interface RefreshMessage {
+  readonly type: 'refresh'
+  readonly ref: number
+  readonly token: string
+}
+
 export interface PongMessage {
   readonly type: 'pong'
   /** The ping's, unread. */
   readonly at: string
 }
 
-export type ClientMessage = HelloMessage | JoinMessage | LeaveMessage | PongMessage
+export type ClientMessage = HelloMessage | JoinMessage | LeaveMessage | PublishMessage | RefreshMessage | PongMessage
 
-export const CLIENT_MESSAGE_TYPES = ['hello', 'join', 'leave', 'pong'] as const satisfies readonly ClientMessage['type'][]
+export const CLIENT_MESSAGE_TYPES = [
+  'hello',
+  'join',
+  'leave',
+  'publish',
+  'refresh',
+  'pong',
+] as const satisfies readonly ClientMessage['type'][]
 
 export interface WelcomeMessage {
   readonly type: 'welcome'
@@ -121,6 +144,35 @@ export interface RejoinMessage {
   readonly reason: RejoinReason
 }
 
+/** A `publish` or a `refresh` has been done; `epoch` and `results` belong to the former. */
+export interface AckMessage {
+  readonly type: 'ack'
+  readonly ref: number
+  readonly epoch?: string
+  readonly results?: readonly PublishResult[]
+}
+
+export const BUS_STATES = ['ok', 'degraded'] as const
+
+/** While the bus is degraded, what happens elsewhere comes later (D9). */
+export interface StatusMessage {
+  readonly type: 'status'
+  readonly bus: (typeof BUS_STATES)[number]
+}
+
+/** The credential ends at `at`: `refresh` it (C9). */
+export interface ExpiringMessage {
+  readonly type: 'expiring'
+  readonly at: string
+}
+
+/** The process goes away: connect anew after so long, and before the deadline (D10). */
+export interface GoawayMessage {
+  readonly type: 'goaway'
+  readonly reconnectAfterMs: number
+  readonly deadlineAt: string
+}
+
 export interface PingMessage {
   readonly type: 'ping'
   readonly at: string
@@ -137,7 +189,18 @@ export interface ErrorMessage {
   readonly requestId: string
 }
 
-export type ServerMessage = WelcomeMessage | JoinedMessage | LeftMessage | DeliverMessage | RejoinMessage | PingMessage | ErrorMessage
+export type ServerMessage =
+  | WelcomeMessage
+  | JoinedMessage
+  | LeftMessage
+  | DeliverMessage
+  | RejoinMessage
+  | AckMessage
+  | StatusMessage
+  | ExpiringMessage
+  | GoawayMessage
+  | PingMessage
+  | ErrorMessage
 
 /** Largest frame to the server, in bytes (C6). */
 export const MAX_CLIENT_FRAME_BYTES = 64 * 1024

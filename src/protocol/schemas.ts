@@ -4,12 +4,14 @@ import { ERRORS, type ErrorCode } from '../errors.js'
 import type { Event, Latest } from './events.js'
 import { decodeJson } from './json-codec.js'
 import {
+  BUS_STATES,
   CLIENT_MESSAGE_TYPES,
   type ClientMessage,
   type Join,
   LEFT_REASONS,
   MAX_HELLO_JOINS,
   type Publication,
+  type PublishResult,
   REJOIN_REASONS,
   type ServerMessage,
 } from './messages.js'
@@ -46,6 +48,8 @@ const CLIENT_SCHEMAS = {
   }),
   join: z.object({ type: z.literal('join'), ...joinSchema.shape }),
   leave: z.object({ type: z.literal('leave'), ref, project: z.string() }),
+  publish: z.object({ type: z.literal('publish'), ref: ref.exactOptional(), project: z.string(), events: z.array(publicationSchema) }),
+  refresh: z.object({ type: z.literal('refresh'), ref, token: z.string() }),
   pong: z.object({ type: z.literal('pong'), at: z.string() }),
 } as const satisfies Record<ClientMessage['type'], z.ZodType>
 
@@ -53,8 +57,24 @@ export const clientMessageSchema = z.discriminatedUnion('type', [
   CLIENT_SCHEMAS.hello,
   CLIENT_SCHEMAS.join,
   CLIENT_SCHEMAS.leave,
+  CLIENT_SCHEMAS.publish,
+  CLIENT_SCHEMAS.refresh,
   CLIENT_SCHEMAS.pong,
 ])
+
+/** A `publish` whose publications are still to be judged, one by one, so that every bad one can be named (P5). */
+const unjudgedPublish = CLIENT_SCHEMAS.publish.extend({ events: z.array(z.unknown()) })
+const frameSchema = z.discriminatedUnion('type', [
+  CLIENT_SCHEMAS.hello,
+  CLIENT_SCHEMAS.join,
+  CLIENT_SCHEMAS.leave,
+  unjudgedPublish,
+  CLIENT_SCHEMAS.refresh,
+  CLIENT_SCHEMAS.pong,
+])
+
+/** What a client says, as far as a frame is judged by itself. */
+export type ParsedMessage = Exclude<ClientMessage, { readonly type: 'publish' }> | z.infer<typeof unjudgedPublish>
 
 export const eventSchema = z.object({
   seq: z.int().positive(),
@@ -72,6 +92,17 @@ export const latestSchema = z.object({
   type: z.string(),
   data: data.nullable(),
 })
+
+const seq = z.int().positive()
+const version = z.int().nonnegative()
+// The ones with more fields first: unknown fields are ignored.
+export const publishResultSchema = z.union([
+  z.object({ id: z.string(), seq, epoch: z.string().exactOptional(), duplicate: z.literal(true) }),
+  z.object({ id: z.string(), seq }),
+  z.object({ id: z.string(), queued: z.literal(true) }),
+  z.object({ key: z.string(), version, refused: z.literal(true) }),
+  z.object({ key: z.string(), version }),
+])
 
 // `Object.keys` forgets which keys; these are those of the table.
 const errorCodes = Object.keys(ERRORS) as ErrorCode[]
@@ -107,6 +138,15 @@ export const serverMessageSchema = z.discriminatedUnion('type', [
     latest: z.array(latestSchema),
   }),
   z.object({ type: z.literal('rejoin'), project: z.string(), reason: z.enum(REJOIN_REASONS) }),
+  z.object({
+    type: z.literal('ack'),
+    ref,
+    epoch: z.string().exactOptional(),
+    results: z.array(publishResultSchema).exactOptional(),
+  }),
+  z.object({ type: z.literal('status'), bus: z.enum(BUS_STATES) }),
+  z.object({ type: z.literal('expiring'), at: z.string() }),
+  z.object({ type: z.literal('goaway'), reconnectAfterMs: z.int().nonnegative(), deadlineAt: z.string() }),
   z.object({ type: z.literal('ping'), at: z.string() }),
   z.object({
     type: z.literal('error'),
@@ -123,13 +163,14 @@ export const serverMessageSchema = z.discriminatedUnion('type', [
 true satisfies Equal<z.infer<typeof positionSchema>, Plain<Position>>
 true satisfies Equal<z.infer<typeof joinSchema>, Plain<Join>>
 true satisfies Equal<z.infer<typeof publicationSchema>, Plain<Publication>>
+true satisfies Equal<z.infer<typeof publishResultSchema>, Plain<PublishResult>>
 true satisfies Equal<z.infer<typeof eventSchema>, Plain<Event>>
 true satisfies Equal<z.infer<typeof latestSchema>, Plain<Latest>>
 true satisfies Equal<z.infer<typeof clientMessageSchema>, Plain<ClientMessage>>
 true satisfies Equal<z.infer<typeof serverMessageSchema>, Plain<ServerMessage>>
 
 export type ParsedFrame =
-  | { readonly kind: 'message'; readonly message: ClientMessage }
+  | { readonly kind: 'message'; readonly message: ParsedMessage }
   | { readonly kind: 'unknown-type'; readonly ref: number | null }
   /** C6; `hello` with too many joins is `too-many-joins` (C5). */
   | { readonly kind: 'malformed' | 'too-many-joins'; readonly ref: number | null }
@@ -143,7 +184,7 @@ export function parseClientFrame(value: unknown): ParsedFrame {
   const own = readableRef.success ? readableRef.data : null
   if (!('type' in value) || typeof value.type !== 'string') return { kind: 'malformed', ref: own }
   if (!knownTypes.has(value.type)) return { kind: 'unknown-type', ref: own }
-  const parsed = clientMessageSchema.safeParse(value)
+  const parsed = frameSchema.safeParse(value)
   if (!parsed.success) return { kind: 'malformed', ref: own }
   if (parsed.data.type === 'hello' && (parsed.data.joins?.length ?? 0) > MAX_HELLO_JOINS) return { kind: 'too-many-joins', ref: null }
   return { kind: 'message', message: parsed.data }

@@ -17,4 +17,9 @@ export const WIRE_CHANGES = [
     schema: '712551d8f907',
     change: 'first messages: hello, join, leave, pong; welcome, joined, left, deliver, rejoin, ping, error',
   },
+  {
+    version: 1,
+    schema: 'b3ead5db3b28',
+    change: 'publish, refresh; ack, status, expiring, goaway. Compatible: clients ignore types that they do not know',
+  },
 ] as const

@@ -1,23 +1,27 @@
 import { AppError, unreachable } from '../errors.js'
 import { CLOSE_CODES } from '../protocol/close-codes.js'
-import { jsonCodec } from '../protocol/json-codec.js'
-import { type ClientMessage, type HelloMessage, MAX_CLIENT_FRAME_BYTES, MAX_HELLO_JOINS } from '../protocol/messages.js'
-import { type ParsedFrame, parseClientFrame } from '../protocol/schemas.js'
+import { type HelloMessage, type Join, MAX_CLIENT_FRAME_BYTES, MAX_HELLO_JOINS, type RefreshMessage } from '../protocol/messages.js'
+import { type ParsedFrame, type ParsedMessage, parseClientFrame } from '../protocol/schemas.js'
 import type { Message } from '../transport/transport.js'
 import type { Session } from './session.js'
+
+/** A `publish` whose events are still to be judged. */
+export type Publish = Extract<ParsedMessage, { readonly type: 'publish' }>
 
 /** What messages of clients cause; each answers by itself. */
 export interface SessionActions {
   authenticate(session: Session, hello: HelloMessage): void
-  join(session: Session, ref: number, project: string): void
+  join(session: Session, join: Join): void
   leave(session: Session, ref: number, project: string): void
+  publish(session: Session, message: Publish): void
+  refresh(session: Session, message: RefreshMessage): void
   /** Milliseconds that the session has to wait before such a frame, 0 for none (C8). */
   spendFrame(session: Session): number
 }
 
 /** What the rules say about a frame in the state that its session is in. */
 type Verdict =
-  | { readonly kind: 'handle'; readonly message: ClientMessage }
+  | { readonly kind: 'handle'; readonly message: ParsedMessage }
   /** It is answered when the credential has been judged. */
   | { readonly kind: 'wait' }
   | { readonly kind: 'refuse'; readonly error: AppError; readonly ref: number | null; readonly isMalformed: boolean }
@@ -29,7 +33,8 @@ const MAX_MALFORMED = 10
 /** Takes one frame of a session: parse, decide, do. */
 export function handleFrame(session: Session, data: Message, actions: SessionActions): void {
   if (session.state.kind === 'closed') return
-  const verdict = session.state.kind === 'authenticating' ? wait(session.state, data) : decide(session, parse(data))
+  const verdict =
+    session.state.kind === 'authenticating' ? wait(session.state, data) : decide(session, parseClientFrame(session.codec.decode(data)))
   switch (verdict.kind) {
     case 'handle':
       handleMessage(session, verdict.message, actions)
@@ -50,10 +55,6 @@ export function handleFrame(session: Session, data: Message, actions: SessionAct
   }
 }
 
-function parse(data: Message): ParsedFrame {
-  return parseClientFrame(jsonCodec.decode(data))
-}
-
 /** Frames behind the hello are kept within a bound (C4). */
 function wait(state: { waitingBytes: number }, data: Message): Verdict {
   // An empty frame costs something too.
@@ -68,7 +69,7 @@ function decide(session: Session, frame: ParsedFrame): Verdict {
   switch (frame.kind) {
     case 'message':
       if (isFirst === (frame.message.type === 'hello')) return { kind: 'handle', message: frame.message }
-      if (isFirst) return { kind: 'end', error: new AppError('HELLO_REQUIRED'), ref: 'ref' in frame.message ? frame.message.ref : null }
+      if (isFirst) return { kind: 'end', error: new AppError('HELLO_REQUIRED'), ref: refOf(frame.message) }
       return { kind: 'refuse', error: new AppError('ALREADY_HELLO'), ref: null, isMalformed: false }
     case 'too-many-joins':
       if (!isFirst) return { kind: 'refuse', error: new AppError('ALREADY_HELLO'), ref: null, isMalformed: false }
@@ -85,19 +86,22 @@ function decide(session: Session, frame: ParsedFrame): Verdict {
 }
 
 /** The one switch over what clients say. */
-function handleMessage(session: Session, message: ClientMessage, actions: SessionActions): void {
+function handleMessage(session: Session, message: ParsedMessage, actions: SessionActions): void {
   switch (message.type) {
     case 'hello':
       actions.authenticate(session, message)
       break
-    case 'join': {
-      const retryAfterMs = actions.spendFrame(session)
-      if (retryAfterMs > 0) session.fail(new AppError('RATE_LIMITED', { message: 'too many joins' }), message.ref, { retryAfterMs })
-      else actions.join(session, message.ref, message.project)
+    case 'join':
+      if (spendsFrame(session, message, actions)) actions.join(session, message)
       break
-    }
     case 'leave':
       actions.leave(session, message.ref, message.project)
+      break
+    case 'publish':
+      if (spendsFrame(session, message, actions)) actions.publish(session, message)
+      break
+    case 'refresh':
+      if (spendsFrame(session, message, actions)) actions.refresh(session, message)
       break
     case 'pong':
       // That it came is all that it says (C7).
@@ -105,4 +109,15 @@ function handleMessage(session: Session, message: ClientMessage, actions: Sessio
     default:
       unreachable(message)
   }
+}
+
+/** Whether the session may do this now; if not, it is told when (C8). */
+function spendsFrame(session: Session, message: ParsedMessage, actions: SessionActions): boolean {
+  const retryAfterMs = actions.spendFrame(session)
+  if (retryAfterMs > 0) session.fail(new AppError('RATE_LIMITED', { message: 'too many frames' }), refOf(message), { retryAfterMs })
+  return retryAfterMs === 0
+}
+
+function refOf(message: ParsedMessage): number | null {
+  return 'ref' in message ? (message.ref ?? null) : null
 }

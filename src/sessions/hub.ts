@@ -1,16 +1,25 @@
 import type { Bus, BusEvent, BusMessage, BusState, BusSubscription } from '../bus/bus.js'
+import { AppError } from '../errors.js'
 import type { ProjectId } from '../ids.js'
-import { jsonCodec } from '../protocol/json-codec.js'
-import type { RejoinReason } from '../protocol/messages.js'
+import type { Position } from '../protocol/position.js'
 import { changedMember } from '../protocol/schemas.js'
 import type { Role, Snapshot } from '../protocol/views.js'
 import type { Transport } from '../transport/transport.js'
+import type { Clock } from './clock.js'
+import { Lane } from './lane.js'
+import type { FanoutCounters } from './news.js'
+import { Notice } from './notice.js'
 import { type Member, Room } from './room.js'
 
 export interface HubOptions {
-  readonly bus: Pick<Bus, 'subscribe'>
+  readonly bus: Pick<Bus, 'subscribe' | 'readEvents'>
   readonly transport: Pick<Transport, 'prepare' | 'push'>
+  readonly clock: Clock
   readonly snapshot: (project: ProjectId) => Promise<Snapshot | null>
+  /** From now on news of the project's members are heard. */
+  readonly onHeard: (project: ProjectId) => void
+  /** News of the project's members may have been missed, or are not heard any more. */
+  readonly onUnheard: (project: ProjectId) => void
   /** News says that somebody's role in the project has changed. */
   readonly onMemberChanged: (project: ProjectId, user: string) => void
   /** How long a project stays subscribed after its last session left. */
@@ -20,6 +29,15 @@ export interface HubOptions {
 /** `refused`: no role, or no such project; `closed`: the member's socket ended meanwhile. */
 export type JoinOutcome = 'joined' | 'refused' | 'closed'
 
+export interface JoinRequest {
+  readonly project: ProjectId
+  readonly ref: number
+  /** The last event that the member has; null when it knows nothing. */
+  readonly since: Position | null
+  /** What the member may do there now. Asked again whenever the answer may be older than the news that is heard. */
+  readonly judge: () => Promise<Role | null>
+}
+
 interface Entry {
   readonly room: Room
   /** Members and joins under way. */
@@ -27,13 +45,19 @@ interface Entry {
   readonly opened: Promise<BusSubscription>
   /** Whether what the bus says is heard. */
   isOpen: boolean
-  grace: NodeJS.Timeout | null
+  cancelGrace: (() => void) | null
 }
+
+/** Snapshots under way at once: few, for each is several queries. */
+const SNAPSHOT_LANE_WIDTH = 4
 
 /** Project → sessions. A project is subscribed with the bus once, exactly while a session here has it joined, plus a grace (J7). */
 export class Hub {
+  readonly counters: FanoutCounters = { encodings: 0, flushes: 0, frames: 0 }
   readonly #options: HubOptions
   readonly #entries = new Map<ProjectId, Entry>()
+  readonly #lane = new Lane(SNAPSHOT_LANE_WIDTH)
+  #isStopped = false
 
   constructor(options: HubOptions) {
     this.#options = options
@@ -51,11 +75,10 @@ export class Hub {
   }
 
   /**
-   * Makes the member, who must not be one already, a member of the project and sends it `joined`. `judge` says what it may do there
-   * now, and is asked again whenever the answer may be older than the news that is heard.
+   * Makes the member, who must not be one already, a member of the project and sends it `joined`.
    * @throws AppError `BUS_UNAVAILABLE`, and what the snapshot and `judge` throw; it is no member then.
    */
-  async join(member: Member, project: ProjectId, ref: number, judge: () => Promise<Role | null>): Promise<JoinOutcome> {
+  async join(member: Member, { project, ref, since, judge }: JoinRequest): Promise<JoinOutcome> {
     const before = this.#entries.get(project)
     const wasOpen = before?.isOpen ?? false
     // Who has no role costs no subscription: anybody may ask for any project.
@@ -70,7 +93,7 @@ export class Hub {
         if (!isCurrent) role = await judge()
         if (role === null) return 'refused'
         isCurrent = false
-        outcome = await entry.room.admit(member, ref, role)
+        outcome = await entry.room.admit(member, { ref, role, since })
       }
       return outcome
     } finally {
@@ -88,6 +111,7 @@ export class Hub {
 
   /** Ends all deliveries of the project, which is gone, and answers who had them. Joins under way find it gone. */
   dismiss(project: ProjectId): readonly Member[] {
+    this.#options.onUnheard(project)
     const entry = this.#entries.get(project)
     const members = entry?.room.dismiss() ?? []
     for (const _ of members) if (entry) this.#release(entry)
@@ -96,30 +120,39 @@ export class Hub {
 
   /** Ends all subscriptions. */
   async stop(): Promise<void> {
+    this.#isStopped = true
     const entries = [...this.#entries.values()]
     this.#entries.clear()
-    await Promise.all(entries.map(closeEntry))
+    await Promise.all(entries.map((entry) => this.#close(entry)))
   }
 
   #hold(project: ProjectId): Entry {
+    if (this.#isStopped) throw new AppError('DRAINING')
     const known = this.#entries.get(project)
     if (known) {
       known.holds++
-      if (known.grace) clearTimeout(known.grace)
-      known.grace = null
+      known.cancelGrace?.()
+      known.cancelGrace = null
       return known
     }
-    const { bus, transport, snapshot } = this.#options
-    const room = new Room({ project, transport, snapshot })
+    const { bus, onHeard } = this.#options
+    const room = new Room({
+      ...this.#options,
+      project,
+      counters: this.counters,
+      lane: this.#lane,
+      onLagging: (member) => this.#sendBack(member, entry),
+    })
     const opened = bus.subscribe(project, {
       onMessage: (message) => this.deliver(message),
-      onLost: (reason, state) => this.#lose(project, reason, state),
+      onLost: (reason, state) => this.#lose(entry, reason, state),
     })
-    const entry: Entry = { room, holds: 1, opened, isOpen: false, grace: null }
+    const entry: Entry = { room, holds: 1, opened, isOpen: false, cancelGrace: null }
     this.#entries.set(project, entry)
     opened.then(
       (subscription) => {
         entry.isOpen = true
+        if (this.#entries.get(project) === entry) onHeard(project)
         room.begin(subscription)
       },
       () => {
@@ -131,34 +164,48 @@ export class Hub {
   }
 
   #release(entry: Entry): void {
-    if (--entry.holds > 0 || this.#entries.get(entry.room.project) !== entry) return
-    entry.grace = setTimeout(() => {
-      this.#entries.delete(entry.room.project)
-      void closeEntry(entry)
-    }, this.#options.graceMs)
+    const { project } = entry.room
+    if (--entry.holds > 0 || this.#entries.get(project) !== entry) return
+    entry.cancelGrace = this.#options.clock.after(this.#options.graceMs, () => {
+      this.#entries.delete(project)
+      void this.#close(entry)
+    })
   }
 
   /** What this process missed cannot be made good: its sessions join again. */
-  #lose(project: ProjectId, reason: RejoinReason, state: BusState): void {
-    const entry = this.#entries.get(project)
-    if (!entry) return
-    const frames = this.#options.transport.prepare([jsonCodec.encode({ type: 'rejoin', project, reason })])
+  #lose(entry: Entry, reason: 'gap' | 'epoch', state: BusState): void {
+    const { project } = entry.room
+    if (this.#entries.get(project) !== entry) return
+    const { transport, onUnheard, onHeard } = this.#options
+    // News of members may be among what was missed; from here on they are heard again.
+    onUnheard(project)
+    onHeard(project)
+    const notice = new Notice(transport, { type: 'rejoin', project, reason })
     for (const member of entry.room.reset(state)) {
-      member.socket.send(frames)
+      member.notify(notice)
       this.#release(entry)
     }
+  }
+
+  /** The member cannot be brought up to what the others have: it joins again. */
+  #sendBack(member: Member, entry: Entry): void {
+    const { project } = entry.room
+    if (!entry.room.detach(member)) return
+    this.#release(entry)
+    member.notify(new Notice(this.#options.transport, { type: 'rejoin', project, reason: 'lagged' }))
   }
 
   #hearMember(project: ProjectId, event: BusEvent): void {
     const user = changedMember(event.body)
     if (user !== null) this.#options.onMemberChanged(project, user)
   }
-}
 
-/** Never rejects: a subscription that could not be opened has nothing to close. */
-async function closeEntry({ room, opened, grace }: Entry): Promise<void> {
-  if (grace) clearTimeout(grace)
-  room.close()
-  const subscription = await opened.catch(() => null)
-  await subscription?.close()
+  /** Never rejects: a subscription that could not be opened has nothing to close. */
+  async #close({ room, opened, cancelGrace }: Entry): Promise<void> {
+    cancelGrace?.()
+    this.#options.onUnheard(room.project)
+    room.close()
+    const subscription = await opened.catch(() => null)
+    await subscription?.close()
+  }
 }

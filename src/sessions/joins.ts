@@ -1,32 +1,31 @@
 import { AppError } from '../errors.js'
 import { type ProjectId, parseId } from '../ids.js'
-import type { Role } from '../protocol/views.js'
-import type { Principal } from './auth.js'
+import type { Join } from '../protocol/messages.js'
 import type { Hub } from './hub.js'
+import type { Memberships } from './memberships.js'
 import type { Session } from './session.js'
 
 export interface JoinsOptions {
   readonly hub: Pick<Hub, 'join' | 'leave'>
-  /** The person's role in the project now; null without one or without such a project. */
-  readonly membership: (principal: Principal, project: ProjectId) => Promise<Role | null>
+  readonly memberships: Pick<Memberships, 'role'>
 }
 
 /** Brings sessions into projects and out of them, each project's joins and leaves of a session one after another. */
 export class Joins {
   readonly #hub: JoinsOptions['hub']
-  readonly #membership: JoinsOptions['membership']
+  readonly #memberships: JoinsOptions['memberships']
 
-  constructor({ hub, membership }: JoinsOptions) {
+  constructor({ hub, memberships }: JoinsOptions) {
     this.#hub = hub
-    this.#membership = membership
+    this.#memberships = memberships
   }
 
   /** Answers with `joined` or an error. */
-  join(session: Session, ref: number, name: string): void {
-    const project = parseId<ProjectId>(name)
-    if (project === null) session.fail(new AppError('FORBIDDEN'), ref)
-    else if (session.isFull(project)) session.fail(new AppError('TOO_MANY_PROJECTS'), ref)
-    else session.inTurn(project, () => this.#join(session, ref, project))
+  join(session: Session, join: Join): void {
+    const project = parseId<ProjectId>(join.project)
+    if (project === null) session.fail(new AppError('FORBIDDEN'), join.ref)
+    else if (session.isFull(project)) session.fail(new AppError('TOO_MANY_PROJECTS'), join.ref)
+    else session.inTurn(project, () => this.#join(session, project, join))
   }
 
   /** Answers with `left`, also when the project was not joined (J7). */
@@ -46,13 +45,15 @@ export class Joins {
     if (session.joinedProjects.has(project) || session.hasTurn(project)) session.inTurn(project, () => this.#judgeAgain(session, project))
   }
 
-  async #join(session: Session, ref: number, project: ProjectId): Promise<void> {
+  async #join(session: Session, project: ProjectId, { ref, since }: Join): Promise<void> {
     const { state } = session
     if (state.kind !== 'open') return
     // Whoever joins again hears nothing until the new `joined`, and has left when there is none (J6).
     this.#hub.leave(session, project)
+    // The principal of then: it may have been refreshed meanwhile.
+    const judge = async () => (session.state.kind === 'open' ? this.#memberships.role(session.state.principal, project) : null)
     try {
-      const outcome = await this.#hub.join(session, project, ref, () => this.#membership(state.principal, project))
+      const outcome = await this.#hub.join(session, { project, ref, since: since ?? null, judge })
       if (outcome === 'refused') session.fail(new AppError('FORBIDDEN'), ref)
     } catch (error) {
       session.fail(error, ref)
@@ -62,7 +63,7 @@ export class Joins {
   async #judgeAgain(session: Session, project: ProjectId): Promise<void> {
     const { state } = session
     if (state.kind !== 'open' || !session.joinedProjects.has(project)) return
-    const role = await this.#membership(state.principal, project).catch(() => 'unknown' as const)
+    const role = await this.#memberships.role(state.principal, project).catch(() => 'unknown' as const)
     // The socket may have ended, or the project, while we asked.
     if (!session.joinedProjects.has(project)) return
     if (role !== null && role !== 'unknown') return

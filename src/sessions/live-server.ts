@@ -1,46 +1,70 @@
 import type { Bus } from '../bus/bus.js'
 import { AppError } from '../errors.js'
-import type { ProjectId } from '../ids.js'
+import { newId, type ProjectId } from '../ids.js'
 import type { Log } from '../log.js'
-import { CLOSE_CODES, type CloseCode } from '../protocol/close-codes.js'
-import { jsonCodec } from '../protocol/json-codec.js'
-import { type HelloMessage, MAX_CLIENT_FRAME_BYTES, MAX_SESSION_PROJECTS } from '../protocol/messages.js'
+import { CLOSE_CODES } from '../protocol/close-codes.js'
+import {
+  type HelloMessage,
+  type Join,
+  MAX_CLIENT_FRAME_BYTES,
+  MAX_SESSION_PROJECTS,
+  type RefreshMessage,
+  type StatusMessage,
+} from '../protocol/messages.js'
+import type { PublishReply } from '../protocol/publications.js'
 import type { Role, Snapshot } from '../protocol/views.js'
-import type { Frames, Message, Refusal, Transport, TransportHandler, TransportSocket, UpgradeRequest } from '../transport/transport.js'
-import { bearerToken, type Principal, sessionCookie, type TokenAuthority } from './auth.js'
-import { handleFrame, type SessionActions } from './handlers.js'
+import type { Message, Refusal, Transport, TransportHandler, TransportSocket, UpgradeRequest } from '../transport/transport.js'
+import { type Principal, sessionCookie } from './auth.js'
+import { Authentication, type AuthenticationOptions } from './authentication.js'
+import { type Clock, systemClock } from './clock.js'
+import { Drain } from './drain.js'
+import { handleFrame, type Publish, type SessionActions } from './handlers.js'
 import { Hub } from './hub.js'
 import { Joins } from './joins.js'
+import { Memberships } from './memberships.js'
+import type { FanoutCounters } from './news.js'
+import { Notice } from './notice.js'
 import { type FrameRate, Session, type SessionOwner, type SessionState } from './session.js'
+import { type Heartbeat, Sweep } from './sweep.js'
 import { UserSessions } from './user-sessions.js'
 
-export interface LiveServerOptions {
-  readonly bus: Pick<Bus, 'subscribe'>
+/** What a session publishes; `events` are still to be judged. */
+export interface PublishRequest {
+  readonly publisher: Principal
+  readonly project: string
+  readonly events: readonly unknown[]
+  readonly trace: string
+}
+
+export interface LiveServerOptions extends AuthenticationOptions {
+  readonly bus: Pick<Bus, 'subscribe' | 'readEvents'>
   readonly transport: Transport
   readonly log: Log
   /** Name of this process, as `welcome` shows it. */
   readonly node: string
-  readonly tokens: Pick<TokenAuthority, 'verifyToken'>
-  /** The principal of the dashboard's cookie, or null when it signs nobody in (any more). */
-  readonly cookie: (value: string) => Promise<Principal | null>
   /** The person's role in the project now; null without one or without such a project. */
   readonly membership: (principal: Principal, project: ProjectId) => Promise<Role | null>
   /** State of the project as of now or later; null when there is no such project. */
   readonly snapshot: (project: ProjectId) => Promise<Snapshot | null>
+  /** Publishes all or nothing. @throws AppError why not. */
+  readonly publish: (request: PublishRequest) => Promise<PublishReply>
   /** Pages that may connect (C3). */
   readonly isOriginAllowed: (origin: string) => boolean
   /** In this process; 0: no limit. */
   readonly maxSessionsPerUser: number
-  /** Silence before a ping, and after it before the end (C7). Default 25 s and 10 s. */
-  readonly heartbeat?: { readonly intervalMs: number; readonly timeoutMs: number }
+  /** Default 25 s and 10 s. */
+  readonly heartbeat?: Heartbeat
   /** Default 5 000. */
   readonly helloTimeoutMs?: number
-  /** Default 50 a second, 100 at once. */
-  readonly frameRate?: FrameRate
-  /** All sessions are looked after this often: hello timeout, heartbeats, expired tokens. Default 1 000. */
+  /** Of frames that cost something (C8); null: no limit. Default 50 a second, 100 at once. */
+  readonly frameRate?: FrameRate | null
+  /** All sessions are looked after this often: hello timeout, heartbeats, slow readers, expired tokens. Default 1 000. */
   readonly sweepMs?: number
   /** How long a project stays subscribed after its last session left. Default 5 000. */
   readonly graceMs?: number
+  /** How long a drain takes at most. Default 20 000. */
+  readonly drainMs?: number
+  readonly clock?: Clock
 }
 
 const DEFAULTS = {
@@ -51,41 +75,76 @@ const DEFAULTS = {
   sweepMs: 1_000,
   // Somebody who reloads a page finds the project still subscribed.
   graceMs: 5_000,
+  drainMs: 20_000,
+  clock: systemClock,
 } satisfies Partial<LiveServerOptions>
 
 /** The live side of a process: who is connected, and what becomes of them. */
 export class LiveServer implements TransportHandler, SessionOwner, SessionActions {
   readonly transport: Transport
+  readonly clock: Clock
   readonly log: Log
   readonly #options: LiveServerOptions & Required<Pick<LiveServerOptions, keyof typeof DEFAULTS>>
+  readonly #authentication: Authentication
+  readonly #memberships: Memberships
   readonly #hub: Hub
   readonly #joins: Joins
+  readonly #sweep: Sweep
   readonly #sessions = new Set<Session>()
   readonly #users = new UserSessions()
-  /** Hellos whose credential is being judged, and the credentials that were revoked meanwhile. */
-  #judging = 0
-  readonly #revoked = new Set<string>()
-  #sweep: NodeJS.Timeout | null = null
+  #drain: Drain | null = null
   #isStopping = false
+  #busState: StatusMessage['bus'] = 'ok'
+  #cancelSweep: (() => void) | null = null
 
   constructor(options: LiveServerOptions) {
     this.#options = { ...DEFAULTS, ...options }
-    this.transport = options.transport
-    this.log = options.log
-    const { bus, transport, snapshot, membership, graceMs } = this.#options
-    this.#hub = new Hub({ bus, transport, snapshot, onMemberChanged: (project, user) => this.#judgeAgain(project, user), graceMs })
-    this.#joins = new Joins({ hub: this.#hub, membership })
+    const { transport, clock, log, membership } = this.#options
+    this.transport = transport
+    this.clock = clock
+    this.log = log
+    this.#authentication = new Authentication(options)
+    this.#memberships = new Memberships({ ask: membership, clock })
+    this.#hub = new Hub({
+      ...this.#options,
+      onHeard: (project) => this.#memberships.hear(project),
+      onUnheard: (project) => this.#memberships.forgetProject(project),
+      onMemberChanged: (project, user) => this.#judgeAgain(project, user),
+    })
+    this.#joins = new Joins({ hub: this.#hub, memberships: this.#memberships })
+    this.#sweep = new Sweep(this.#options)
+  }
+
+  /** What the fan-out has done since the start. */
+  get counters(): Readonly<FanoutCounters> {
+    return this.#hub.counters
+  }
+
+  /** Sessions of any state, and the projects that are subscribed for them. */
+  get size(): { readonly sessions: number; readonly subscriptions: number } {
+    return { sessions: this.#sessions.size, subscriptions: this.#hub.subscriptions }
+  }
+
+  /** Whether clients may connect here: neither drain nor stop has begun. */
+  get isReady(): boolean {
+    return this.#drain === null && !this.#isStopping
   }
 
   start(): void {
     this.transport.start(this)
-    this.#sweep = setInterval(() => this.#sweepSessions(), this.#options.sweepMs)
+    this.#sweepLater()
   }
 
-  /** Tells every session to connect elsewhere, and ends. */
+  /** Takes no new session and sends the others elsewhere (D10). Resolves when none is left, or at the deadline. */
+  drain(): Promise<void> {
+    this.#drain ??= new Drain(this.#options, this.#sessions)
+    return this.#drain.ended
+  }
+
+  /** Ends every session, and everything. */
   async stop(): Promise<void> {
     this.#isStopping = true
-    if (this.#sweep) clearInterval(this.#sweep)
+    this.#cancelSweep?.()
     for (const session of this.#sessions) session.close(CLOSE_CODES.GOING_AWAY, 'DRAINING')
     await this.#hub.stop()
     await this.transport.stop()
@@ -93,7 +152,7 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
 
   /** Somebody signed out: ends the sessions of that cookie. */
   closeCredential(credential: string): void {
-    if (this.#judging > 0) this.#revoked.add(credential)
+    this.#authentication.revoke(credential)
     for (const session of this.#sessions) {
       if (session.state.kind === 'open' && session.state.principal.credential === credential) session.end(new AppError('REVOKED'), null)
     }
@@ -101,13 +160,21 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
 
   /** The project is gone: nobody hears it any more. */
   closeProject(project: ProjectId): void {
-    const frames = this.transport.prepare([jsonCodec.encode({ type: 'left', ref: null, project, reason: 'deleted' })])
-    for (const member of this.#hub.dismiss(project)) member.socket.send(frames)
+    const notice = new Notice(this.transport, { type: 'left', ref: null, project, reason: 'deleted' })
+    for (const member of this.#hub.dismiss(project)) member.notify(notice)
+  }
+
+  /** What the bus can do now: everybody is told of a change (D9). */
+  setBusState(bus: StatusMessage['bus']): void {
+    if (bus === this.#busState) return
+    this.#busState = bus
+    const notice = new Notice(this.transport, { type: 'status', bus })
+    for (const session of this.#sessions) if (session.state.kind === 'open') session.notify(notice)
   }
 
   /** C3. Only the handshake is decided here: who it is, `hello` says. */
   admit({ origin, authorization, cookie }: UpgradeRequest): Refusal | null {
-    if (this.#isStopping) return { status: 503, code: 'DRAINING', message: 'this process is going away' }
+    if (!this.isReady) return { status: 503, code: 'DRAINING', message: 'this process is going away' }
     if (origin !== undefined && !this.#options.isOriginAllowed(origin)) {
       // Mostly a proxy whose address nobody has told us.
       this.log.warn({ origin }, 'a page of another origin may not connect; PUBLIC_URL and ALLOWED_ORIGINS say which may')
@@ -121,7 +188,7 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
   }
 
   onOpen(socket: TransportSocket, { authorization, cookie }: UpgradeRequest): Session {
-    const session = new Session(socket, this, { kind: 'opening', authorization, cookie }, this.#options.frameRate)
+    const session = new Session(socket, this, { kind: 'opening', authorization, cookie }, this.#options.frameRate?.burst ?? 0)
     this.#sessions.add(session)
     return session
   }
@@ -130,10 +197,18 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
     handleFrame(session, data, this)
   }
 
+  onRecovered(session: Session): void {
+    for (const project of session.joinedProjects) {
+      this.#hub.leave(session, project)
+      session.send({ type: 'rejoin', project, reason: 'lagged' })
+    }
+  }
+
   onClose(session: Session, before: SessionState): void {
     this.#sessions.delete(session)
     if (before.kind === 'open') this.#users.remove(session, before.principal.user.id)
     for (const project of session.joinedProjects) this.#hub.leave(session, project)
+    this.#drain?.sessionEnded()
   }
 
   authenticate(session: Session, hello: HelloMessage): void {
@@ -141,96 +216,101 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
     if (state.kind !== 'opening') return
     const waiting: Message[] = []
     session.state = { kind: 'authenticating', waiting, waitingBytes: 0 }
-    this.#judging++
-    this.#principalOf(hello.token, state)
+    this.#authentication
+      .principalOf(hello.token, state)
       .then((principal) => {
-        if (session.state.kind === 'authenticating') this.#admitUser(session, principal, hello, waiting)
+        if (session.state.kind === 'authenticating') this.#welcome(session, principal, hello, waiting)
       })
       .catch((error) => {
         if (session.state.kind !== 'closed') session.end(error, null)
       })
-      .finally(() => {
-        if (--this.#judging === 0) this.#revoked.clear()
-      })
   }
 
-  join(session: Session, ref: number, project: string): void {
-    this.#joins.join(session, ref, project)
+  join(session: Session, join: Join): void {
+    this.#joins.join(session, join)
   }
 
   leave(session: Session, ref: number, project: string): void {
     this.#joins.leave(session, ref, project)
   }
 
+  publish(session: Session, { ref, project, events }: Publish): void {
+    // One after another, so that what a session publishes in a project keeps its order.
+    session.inTurn(`publish ${project.slice(0, MAX_NAME)}`, async () => {
+      const { state } = session
+      if (state.kind !== 'open') return
+      const requestId = newId()
+      try {
+        const { epoch, results } = await this.#options.publish({ publisher: state.principal, project, events, trace: requestId })
+        if (ref !== undefined) session.send({ type: 'ack', ref, epoch, results })
+      } catch (error) {
+        session.fail(error, ref ?? null, { requestId })
+      }
+    })
+  }
+
+  refresh(session: Session, { ref, token }: RefreshMessage): void {
+    session.inTurn('refresh', async () => {
+      try {
+        const principal = await this.#authentication.principalOf(token, { authorization: undefined, cookie: undefined })
+        if (session.state.kind === 'open') this.#renew(session, session.state.principal, principal)
+        session.send({ type: 'ack', ref })
+        this.#sweep.judgeExpiry(session)
+        for (const project of session.projects) this.#joins.judgeAgain(session, project)
+      } catch (error) {
+        session.fail(error, ref)
+      }
+    })
+  }
+
   spendFrame(session: Session): number {
-    return session.spendFrame(this.#options.frameRate)
+    const { frameRate } = this.#options
+    return frameRate === null ? 0 : session.spendFrame(frameRate)
   }
 
-  /** C2: the first credential present decides. @throws AppError `UNAUTHENTICATED`, `TOKEN_EXPIRED`. */
-  async #principalOf(token: string | undefined, shown: Pick<UpgradeRequest, 'authorization' | 'cookie'>): Promise<Principal> {
-    const { tokens, cookie } = this.#options
-    if (token !== undefined) return tokens.verifyToken(token)
-    if (shown.authorization !== undefined) {
-      const bearer = bearerToken(shown.authorization)
-      if (bearer === null) throw new AppError('UNAUTHENTICATED', { message: 'the Authorization header is not "Bearer <token>"' })
-      return tokens.verifyToken(bearer)
-    }
-    const value = sessionCookie(shown.cookie)
-    const principal = value === null ? null : await cookie(value)
-    if (principal === null || (principal.credential !== null && this.#revoked.has(principal.credential))) {
-      throw new AppError('UNAUTHENTICATED')
-    }
-    return principal
-  }
-
-  #admitUser(session: Session, principal: Principal, { joins = [] }: HelloMessage, waiting: readonly Message[]): void {
+  #welcome(session: Session, principal: Principal, { joins = [] }: HelloMessage, waiting: readonly Message[]): void {
     const { maxSessionsPerUser, node, heartbeat, frameRate } = this.#options
     const { user, expiresAt } = principal
     if (maxSessionsPerUser > 0 && this.#users.of(user.id).size >= maxSessionsPerUser) {
       session.end(new AppError('SESSION_LIMIT'), null)
       return
     }
-    session.state = { kind: 'open', principal: this.#users.add(session, principal) }
+    session.state = { kind: 'open', principal: this.#users.add(session, principal), isExpiryTold: false }
     session.send({
       type: 'welcome',
       session: session.id,
       user,
       node,
       heartbeat,
-      limits: { maxFrameBytes: MAX_CLIENT_FRAME_BYTES, maxProjects: MAX_SESSION_PROJECTS, framesPerSecond: frameRate.perSecond },
+      limits: { maxFrameBytes: MAX_CLIENT_FRAME_BYTES, maxProjects: MAX_SESSION_PROJECTS, framesPerSecond: frameRate?.perSecond ?? 0 },
       tokenExpiresAt: new Date(expiresAt).toISOString(),
-      serverTime: new Date().toISOString(),
+      serverTime: new Date(this.clock.today()).toISOString(),
     })
-    for (const { ref, project } of joins) this.join(session, ref, project)
+    if (this.#busState !== 'ok') session.send({ type: 'status', bus: this.#busState })
+    if (!this.#sweep.judgeExpiry(session)) return
+    this.#drain?.sendAway(session)
+    for (const join of joins) this.join(session, join)
     for (const data of waiting) this.onFrame(session, data)
   }
 
+  /** @throws AppError `FORBIDDEN` for somebody else's credential. */
+  #renew(session: Session, before: Principal, principal: Principal): void {
+    if (principal.user.id !== before.user.id) throw new AppError('FORBIDDEN', { message: 'the token is of another user' })
+    session.state = { kind: 'open', principal: this.#users.add(session, principal), isExpiryTold: false }
+  }
+
   #judgeAgain(project: ProjectId, user: string): void {
+    this.#memberships.forget(project, user)
     for (const session of this.#users.of(user)) this.#joins.judgeAgain(session, project)
   }
 
-  #sweepSessions(): void {
-    const { helloTimeoutMs, heartbeat } = this.#options
-    const now = performance.now()
-    const today = Date.now()
-    let ping: Frames | null = null
-    for (const session of this.#sessions) {
-      const { state, socket, receivedAt } = session
-      if (state.kind === 'opening' && now - receivedAt >= helloTimeoutMs) this.#end(session, CLOSE_CODES.NO_HELLO, 'no hello')
-      if (state.kind !== 'open') continue
-      if (today >= state.principal.expiresAt) session.end(new AppError('TOKEN_EXPIRED'), null)
-      else if (now - receivedAt >= heartbeat.intervalMs + heartbeat.timeoutMs) {
-        this.#end(session, CLOSE_CODES.HEARTBEAT_TIMEOUT, 'nothing received')
-      } else if (now - Math.max(Math.min(receivedAt, socket.lastSentAt), session.pingedAt) >= heartbeat.intervalMs) {
-        ping ??= this.transport.prepare([jsonCodec.encode({ type: 'ping', at: new Date(today).toISOString() })])
-        session.pingedAt = now
-        socket.send(ping)
-      }
-    }
-  }
-
-  #end(session: Session, code: CloseCode, reason: string): void {
-    this.log.info({ session: session.id, code }, reason)
-    session.close(code, reason)
+  #sweepLater(): void {
+    this.#cancelSweep = this.clock.after(this.#options.sweepMs, () => {
+      this.#sweep.run(this.#sessions)
+      this.#sweepLater()
+    })
   }
 }
+
+/** Of what a client calls a project, enough to tell it from others. */
+const MAX_NAME = 64

@@ -1,110 +1,127 @@
-import type { BusMessage, BusState } from '../bus/bus.js'
+import type { Bus, BusEvent, BusMessage, BusState } from '../bus/bus.js'
 import type { ProjectId } from '../ids.js'
-import type { Encoded } from '../protocol/codec.js'
-import { TOMBSTONE_BODY } from '../protocol/events.js'
-import { jsonCodec } from '../protocol/json-codec.js'
+import type { Codec, Encoded } from '../protocol/codec.js'
 import { MAX_SERVER_FRAME_BYTES } from '../protocol/messages.js'
 import type { Position } from '../protocol/position.js'
 import type { Role, Snapshot } from '../protocol/views.js'
-import type { Frames, Transport, TransportSocket } from '../transport/transport.js'
-import { deliverMessages, takeThatFit } from './frames.js'
+import type { Frames, SendResult, Transport, TransportSocket } from '../transport/transport.js'
+import type { Clock } from './clock.js'
+import { Feed } from './feed.js'
+import { deliverMessages, SPACE_BYTES, takePage, takeThatFit } from './frames.js'
+import type { Lane } from './lane.js'
+import type { FanoutCounters, News } from './news.js'
+import type { Notice } from './notice.js'
+import { type SharedSnapshot, Snapshots } from './snapshots.js'
+import { StreamPages } from './stream-pages.js'
 
 /** A session as a project sees it. */
 export interface Member {
-  readonly socket: TransportSocket
+  readonly codec: Codec
+  readonly socket: Pick<TransportSocket, 'isOpen' | 'subscribe' | 'unsubscribe'>
   /** The one set of what the session has joined (J7). */
   readonly joinedProjects: Set<ProjectId>
+  /** Whether something of what it was sent still waits in our memory. */
+  readonly isBackedUp: boolean
+  /** Resolves when nothing waits any more, or the socket has ended. */
+  drained(): Promise<void>
+  /** Sends at once or, to a session that is slow or closed, not at all. */
+  sendNews(frames: Frames): SendResult
+  /** Sends what must not be lost: to a slow session when it has drained. */
+  notify(notice: Notice): void
 }
 
 export interface RoomOptions {
   readonly project: ProjectId
+  readonly bus: Pick<Bus, 'readEvents'>
   readonly transport: Pick<Transport, 'prepare' | 'push'>
+  readonly clock: Clock
+  readonly counters: FanoutCounters
   /** State of the project as of now or later; null when there is no such project. */
   readonly snapshot: (project: ProjectId) => Promise<Snapshot | null>
+  /** Where snapshots wait for each other (J8). */
+  readonly lane: Lane
+  /** The member is too far behind to catch up here: it must join again. */
+  readonly onLagging: (member: Member) => void
 }
 
-interface SplicedEvent {
-  readonly seq: number
-  readonly id: string
-  readonly text: Encoded
+/** What a member asks for. */
+export interface Entrance {
+  readonly ref: number
+  readonly role: Role
+  /** The last event it has; null: it knows nothing. */
+  readonly since: Position | null
 }
 
-interface SharedSnapshot {
-  readonly position: Position
-  readonly generation: number
-  readonly text: Encoded
-  /** What all who waited for it get alike; null until the first of them attaches. */
-  welcome: Welcome | null
+/** Where a member begins to hear: after a position that it has, or with a snapshot of that position or later. */
+type Start = { readonly position: Position; readonly generation: number } & (
+  | { readonly mode: 'resumed' }
+  | { readonly mode: 'snapshot'; readonly shared: SharedSnapshot }
+)
+
+/** A member that has `joined` and is sent what has happened since, until nothing is missing and it is subscribed. */
+interface Cursor {
+  /** The last event that it was sent. */
+  position: Position
+  /** Latest values as of this flush were sent, or stand in `rest`. */
+  flushNo: number
+  /** Latest values that are due before anything else. */
+  rest: readonly News[]
 }
 
-/** The end of `joined` behind what is the session's own, and what follows at once. */
+/** What many sessions get alike at the beginning: the end of their `joined`, and where that leaves them. */
 interface Welcome {
   readonly tail: Encoded
-  readonly missed: Frames | null
+  readonly cursor: Readonly<Cursor>
 }
 
-/** Shortest time between two flushes of a project (D5). */
-export const FLUSH_MAX_MS = 16
-/** Of a `joined` without its snapshot and latest values, in bytes. */
+/** Of a `joined` without its snapshot and lists, in bytes. */
 const JOINED_BYTES = 1_024
+/** Events inside a `joined`, in bytes: each session gets a copy of its own, whereas the pages behind it are shared by all. */
+const JOINED_EVENTS_BYTES = 64 * 1024
+/** Frames remembered until the next flush, for those who come to the same place. */
+const MAX_REMEMBERED = 64
 
 /**
- * One project in this process: what waits to be flushed, what was flushed, and who hears it. A flush encodes once and sends one
- * frame to all. Sessions attach between two flushes only, so each hears every event after its `joined` exactly once (J5).
+ * One project in this process and who hears it. A member begins with a `joined`, then gets what is missing in pages, each after the one
+ * before has drained (J3), and is subscribed between two flushes, when nothing is missing: so it hears every event once (J5).
  */
 export class Room {
   readonly project: ProjectId
   readonly members = new Set<Member>()
   readonly #options: RoomOptions
-  #early: BusMessage[] | null = []
-  #position: Position = { epoch: '', seq: 0, id: '' }
-  /** Rises when the history breaks off: a snapshot of before does not continue. */
+  readonly #feed: Feed
+  readonly #stream: StreamPages
+  readonly #snapshots: Snapshots
+  /** Members that are not subscribed yet. */
+  readonly #cursors = new Map<Member, Cursor>()
+  /** Rises when the history breaks off: what was begun before does not continue. */
   #generation = 0
-  /** Spliced live latest values as of the last flush. */
-  readonly #latest = new Map<string, Encoded>()
-  #pendingEvents: SplicedEvent[] = []
-  readonly #pendingLatest = new Map<string, { readonly text: Encoded; readonly isGone: boolean }>()
-  #timer: NodeJS.Timeout | null = null
-  #immediate: NodeJS.Immediate | null = null
-  /** The flush that is being sent in slices; null between flushes. */
-  #flush: { readonly ended: Promise<void>; readonly end: () => void } | null = null
-  #flushStartedAt = Number.NEGATIVE_INFINITY
-  #flushMs = 0
-  #snapshot: Promise<SharedSnapshot | null> | null = null
-  /** Joins under way; while there are any, flushed events are kept for them. */
-  #joining = 0
-  #kept: SplicedEvent[] = []
+  #rememberedFlush = -1
+  readonly #welcomes = new Map<string, Welcome>()
+  readonly #pages = new Map<string, Frames>()
 
   constructor(options: RoomOptions) {
     this.#options = options
     this.project = options.project
+    this.#feed = new Feed({ ...options, keepsTombstones: () => this.#cursors.size > 0 })
+    this.#stream = new StreamPages(options)
+    this.#snapshots = new Snapshots({ ...options, position: () => this.#feed.position, generation: () => this.#generation })
   }
 
   /** What was there when the subscription began; messages that came before this call follow. */
   begin(state: BusState): void {
-    this.#adopt(state)
-    const early = this.#early ?? []
-    this.#early = null
-    for (const message of early) this.deliver(message)
+    this.#feed.begin(state)
   }
 
-  /** The next message of the bus. It goes out with the next flush. */
+  /** The next message of the bus. */
   deliver(message: BusMessage): void {
-    if (this.#early) {
-      this.#early.push(message)
-      return
-    }
-    for (const event of message.events) this.#pendingEvents.push({ seq: event.seq, id: event.id, text: jsonCodec.event(event) })
-    for (const value of message.latest) {
-      this.#pendingLatest.set(value.key, { text: jsonCodec.latest(value), isGone: value.body === TOMBSTONE_BODY })
-    }
-    this.#schedule()
+    this.#feed.deliver(message)
   }
 
   /** The history broke off: from here on `state` counts. Returns the members, none of whom is one any more. */
   reset(state: BusState): Member[] {
     const members = this.dismiss()
-    this.#adopt(state)
+    this.#feed.reset(state)
     return members
   }
 
@@ -113,135 +130,182 @@ export class Room {
     this.#generation++
     const members = [...this.members]
     for (const member of members) this.detach(member)
-    this.#pendingEvents = []
-    this.#pendingLatest.clear()
-    this.#kept = []
+    this.#stream.clear()
+    this.#welcomes.clear()
+    this.#pages.clear()
+    this.#feed.drop()
     return members
   }
 
   /**
-   * Sends the member `joined`, then what was flushed since its snapshot was begun, and makes it a member.
-   * `refused`: there is no such project; `closed`: the member's socket ended meanwhile; `broken`: the history did, ask again.
+   * Sends the member `joined` and makes it a member. `refused`: there is no such project; `closed`: its socket ended meanwhile; `broken`:
+   * the history did, or went on too fast; ask again.
+   * @throws AppError `BUS_UNAVAILABLE`, and what the snapshot throws.
    */
-  async admit(member: Member, ref: number, role: Role): Promise<'joined' | 'refused' | 'closed' | 'broken'> {
-    this.#joining++
-    try {
-      const snapshot = await this.#shareSnapshot()
-      while (this.#flush) await this.#flush.ended
+  async admit(member: Member, { ref, role, since }: Entrance): Promise<'joined' | 'refused' | 'closed' | 'broken'> {
+    const generation = this.#generation
+    const start = (since && (await this.#resume(since, generation))) ?? (await this.#begin())
+    if (!start) return 'refused'
+    for (;;) {
+      while (member.isBackedUp) await member.drained()
       if (!member.socket.isOpen) return 'closed'
-      if (!snapshot) return 'refused'
-      // From here to the end nothing is awaited, so no flush comes in between.
-      if (snapshot.generation !== this.#generation) return 'broken'
-      // All who waited for this snapshot go on in one turn of the loop, so no flush lies between them either.
-      snapshot.welcome ??= this.#makeWelcome(snapshot)
-      const { tail, missed } = snapshot.welcome
-      member.socket.subscribe(this.project)
+      if (generation !== this.#generation || start.generation !== generation) return 'broken'
+      const welcome = this.#welcome(member.codec, start)
+      if (!welcome) {
+        if (!(await this.#stream.read(start.position))) return 'broken'
+        continue
+      }
+      const joined = member.codec.joined(ref, this.project, role, welcome.tail)
+      if (member.sendNews(this.#options.transport.prepare([joined])) === 'dropped') continue
       member.joinedProjects.add(this.project)
       this.members.add(member)
-      // Last: a socket that this finds too slow is closed and leaves what it has joined.
-      member.socket.send(this.#options.transport.prepare([jsonCodec.joined(ref, this.project, role, tail)]))
-      if (missed) member.socket.send(missed)
+      this.#feed.countSession(member.codec, 1)
+      const cursor = { ...welcome.cursor }
+      this.#cursors.set(member, cursor)
+      void this.#catchUp(member, cursor)
       return 'joined'
-    } finally {
-      if (--this.#joining === 0) this.#kept = []
     }
   }
 
   /** Ends the member's deliveries. Whether it was one. */
   detach(member: Member): boolean {
-    member.socket.unsubscribe(this.project)
+    this.#cursors.delete(member)
+    if (!this.members.delete(member)) return false
+    member.socket.unsubscribe(this.#feed.topicOf(member.codec))
     member.joinedProjects.delete(this.project)
-    return this.members.delete(member)
+    this.#feed.countSession(member.codec, -1)
+    return true
   }
 
   /** Nothing is sent any more. */
   close(): void {
-    if (this.#timer) clearTimeout(this.#timer)
-    if (this.#immediate) clearImmediate(this.#immediate)
-    this.#pendingEvents = []
-    this.#pendingLatest.clear()
+    this.#generation++
+    this.#feed.close()
   }
 
-  /** A thousand joins at once cost one snapshot (J8). */
-  #shareSnapshot(): Promise<SharedSnapshot | null> {
-    this.#snapshot ??= this.#takeSnapshot().finally(() => {
-      this.#snapshot = null
-    })
-    return this.#snapshot
+  /** Null: not from there (J3, J4). */
+  async #resume({ epoch, seq, id }: Position, generation: number): Promise<Start | null> {
+    const position = { epoch, seq, id: seq === 0 ? '' : id }
+    if (epoch !== this.#feed.position.epoch) return null
+    const known = seq > this.#feed.position.seq ? null : this.#feed.recentIdAt(seq)
+    if (known === null) {
+      if (!(await this.#stream.read(position))) return null
+      // An event that another process has flushed and this one has not: it is on its way.
+      while (seq > this.#feed.position.seq && generation === this.#generation) await this.#feed.flushed()
+    } else if (known !== position.id) return null
+    return { mode: 'resumed', position, generation }
   }
 
-  async #takeSnapshot(): Promise<SharedSnapshot | null> {
-    // The position is read before the data: an event in between is then applied once more, never lost (J5).
-    const position = this.#position
-    const generation = this.#generation
-    const snapshot = await this.#options.snapshot(this.project)
-    return snapshot && { position, generation, text: jsonCodec.value(snapshot), welcome: null }
+  async #begin(): Promise<Start | null> {
+    const shared = await this.#snapshots.share()
+    return shared && { mode: 'snapshot', position: shared.position, generation: shared.generation, shared }
   }
 
-  #makeWelcome({ position, text }: SharedSnapshot): Welcome {
-    const latest = [...this.#latest.values()]
-    const inside = takeThatFit(latest, 0, MAX_SERVER_FRAME_BYTES - JOINED_BYTES - Buffer.byteLength(text))
-    const events = this.#kept.filter((event) => event.seq > position.seq).map((event) => event.text)
-    const messages = deliverMessages(jsonCodec, this.project, position.epoch, events, latest.slice(inside.pieces.length))
+  /** Null when the events that belong into it must be read again. */
+  #welcome(codec: Codec, start: Start): Welcome | null {
+    const { seq, id } = start.position
+    const key = `${codec.subprotocol} ${start.mode === 'snapshot' ? start.shared.no : ''} ${seq} ${id}`
+    return this.#remember(this.#welcomes, key, () => this.#makeWelcome(codec, start))
+  }
+
+  #makeWelcome(codec: Codec, start: Start): Welcome | null {
+    const missed = start.mode === 'resumed' ? this.#eventsAfter(start.position) : []
+    if (!missed) return null
+    const snapshot = start.mode === 'snapshot' ? start.shared.encoded(codec) : null
+    const snapshotBytes = snapshot === null ? 4 : Buffer.byteLength(snapshot)
+    const space = MAX_SERVER_FRAME_BYTES - JOINED_BYTES - snapshotBytes
+    const latest = this.#feed.latest.live()
+    const values = takeThatFit(codec, latest, 0, space)
+    const events = takeThatFit(codec, missed, 0, Math.min(JOINED_EVENTS_BYTES, space - values.bytes))
+    const position = positionAfter(start.position, missed[events.pieces.length - 1])
     return {
-      tail: jsonCodec.joinedTail({ position, mode: 'snapshot', snapshot: text, events: [], latest: inside.pieces }),
-      missed: messages.length === 0 ? null : this.#options.transport.prepare(messages),
+      tail: codec.joinedTail({ position, mode: start.mode, snapshot, events: events.pieces, latest: values.pieces }),
+      cursor: { position, flushNo: this.#feed.flushNo, rest: latest.slice(values.pieces.length) },
     }
   }
 
-  #adopt({ head, latest }: BusState): void {
-    this.#position = { epoch: head.epoch, seq: head.seq, id: head.id }
-    this.#latest.clear()
-    for (const value of latest) this.#latest.set(value.key, jsonCodec.latest(value))
-  }
-
-  #schedule(): void {
-    if (this.#timer || this.#immediate || this.#flush || this.#pendingEvents.length + this.#pendingLatest.size === 0) return
-    const dueAt = this.#flushStartedAt + Math.max(FLUSH_MAX_MS, 2 * this.#flushMs)
-    const waitMs = dueAt - performance.now()
-    // `setImmediate` is still this turn of the loop, but takes along what the same read of a socket brought.
-    if (waitMs <= 0) this.#immediate = setImmediate(() => this.#flushNow())
-    else this.#timer = setTimeout(() => this.#flushNow(), waitMs)
-  }
-
-  #flushNow(): void {
-    this.#timer = null
-    this.#immediate = null
-    const events = this.#pendingEvents
-    const latest = [...this.#pendingLatest]
-    this.#pendingEvents = []
-    this.#pendingLatest.clear()
-    const last = events.at(-1)
-    if (last) this.#position = { epoch: this.#position.epoch, seq: last.seq, id: last.id }
-    if (this.#joining > 0) for (const event of events) this.#kept.push(event)
-    for (const [key, { text, isGone }] of latest) {
-      if (isGone) this.#latest.delete(key)
-      else this.#latest.set(key, text)
+  /** Sends what is missing until nothing is, then subscribes. Never rejects. */
+  async #catchUp(member: Member, cursor: Cursor): Promise<void> {
+    for (;;) {
+      while (member.isBackedUp) await member.drained()
+      // It has left, or the history broke off, or both and it is somebody new here.
+      if (this.#cursors.get(member) !== cursor) return
+      const next = this.#nextPage(member.codec, cursor)
+      if (next === 'flush') await this.#feed.flushed()
+      else if (next === 'read') {
+        const events = await this.#stream.read(cursor.position).catch(() => null)
+        if (!events && this.#cursors.get(member) === cursor) this.#options.onLagging(member)
+      } else {
+        // Dropped: it is slow now, and will be told to join again.
+        const isLost = next.frames !== null && member.sendNews(next.frames) === 'dropped'
+        if (next.isLast || isLost) this.#cursors.delete(member)
+        if (next.isLast && !isLost) member.socket.subscribe(this.#feed.topicOf(member.codec))
+      }
     }
-    this.#flushStartedAt = performance.now()
-    this.#flushMs = 0
-    if (this.members.size === 0 || events.length + latest.length === 0) return
-    const messages = deliverMessages(
-      jsonCodec,
-      this.project,
-      this.#position.epoch,
-      events.map((event) => event.text),
-      latest.map(([, value]) => value.text),
-    )
-    this.#flush = withEnd()
-    this.#options.transport.push(this.project, this.#options.transport.prepare(messages), () => {
-      this.#flushMs = performance.now() - this.#flushStartedAt
-      this.#flush?.end()
-      this.#flush = null
-      this.#schedule()
-    })
+  }
+
+  /** The next thing to send, with which the cursor moves on; `flush`: after the flush that is under way; `read`: it must be read first. */
+  #nextPage(codec: Codec, cursor: Cursor): { readonly frames: Frames | null; readonly isLast: boolean } | 'flush' | 'read' {
+    const feed = this.#feed
+    if (cursor.rest.length > 0) {
+      const { pieces } = takePage(codec, cursor.rest, 0)
+      cursor.rest = cursor.rest.slice(pieces.length)
+      return { frames: this.#prepare([codec.deliver(this.project, cursor.position.epoch, [], pieces)]), isLast: false }
+    }
+    const events = this.#eventsAfter(cursor.position)
+    if (!events) return 'read'
+    const from = cursor.position.seq
+    const page = takePage(codec, events, 0)
+    if (from + page.pieces.length < feed.position.seq) {
+      cursor.position = positionAfter(cursor.position, events[page.pieces.length - 1])
+      const key = `${codec.subprotocol} ${from}-${cursor.position.seq}`
+      return {
+        frames: this.#remember(this.#pages, key, () => this.#prepare([codec.deliver(this.project, feed.position.epoch, page.pieces, [])])),
+        isLast: false,
+      }
+    }
+    if (feed.isFlushing) return 'flush'
+    const latest = feed.latest.changedSince(cursor.flushNo)
+    if (takeThatFit(codec, latest, 0, SPACE_BYTES - page.bytes).pieces.length < latest.length) {
+      cursor.rest = latest
+      cursor.flushNo = feed.flushNo
+      return { frames: null, isLast: false }
+    }
+    const key = `${codec.subprotocol} ${from} ${cursor.flushNo}`
+    const due = { epoch: feed.position.epoch, events, latest }
+    const frames = this.#remember(this.#pages, key, () => this.#prepare(deliverMessages(codec, this.project, due)))
+    return { frames: events.length + latest.length === 0 ? null : frames, isLast: true }
+  }
+
+  #prepare(messages: readonly Encoded[]): Frames {
+    return this.#options.transport.prepare(messages)
+  }
+
+  /** The flushed events after the position; null when they must be read. */
+  #eventsAfter(position: Position): readonly News<BusEvent>[] | null {
+    const recent = this.#feed.recentAfter(position.seq)
+    if (recent) return recent
+    // The stream may be ahead of what was flushed here, and those events will come with the next flush.
+    return this.#stream.known(position)?.filter(({ source }) => source.seq <= this.#feed.position.seq) ?? null
+  }
+
+  /** What is made of the same flush for many. */
+  #remember<Value>(made: Map<string, Value>, key: string, make: () => Value): Value
+  #remember<Value>(made: Map<string, Value>, key: string, make: () => Value | null): Value | null {
+    if (this.#rememberedFlush !== this.#feed.flushNo) {
+      this.#rememberedFlush = this.#feed.flushNo
+      this.#welcomes.clear()
+      this.#pages.clear()
+    }
+    const known = made.get(key)
+    if (known) return known
+    const value = make()
+    if (made.size >= MAX_REMEMBERED) made.clear()
+    if (value) made.set(key, value)
+    return value
   }
 }
 
-function withEnd(): { readonly ended: Promise<void>; readonly end: () => void } {
-  let end = () => {}
-  const ended = new Promise<void>((resolve) => {
-    end = resolve
-  })
-  return { ended, end }
+function positionAfter(position: Position, event: News<BusEvent> | undefined): Position {
+  return event ? { epoch: position.epoch, seq: event.source.seq, id: event.source.id } : position
 }

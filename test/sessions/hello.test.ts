@@ -11,7 +11,14 @@ const open = async (options: LiveFixtureOptions = {}) => {
 }
 afterEach(() => fixture.close())
 
-const ben = { user: { id: 'ben', name: 'Ben' }, admin: false, projects: {}, publish: [], expiresAt: Date.now() + 60_000, credential: 'c1' }
+const ben = {
+  user: { id: 'ben', name: 'Ben' },
+  admin: false,
+  projects: {},
+  publish: [],
+  expiresAt: Date.now() + 3_600_000,
+  credential: 'c1',
+}
 
 /** HTTP status of a handshake that is refused. */
 async function refusedWith(headers: Record<string, string>): Promise<{ status: number; code: string }> {

@@ -3,22 +3,38 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { BusListener } from '../../src/bus/bus.js'
 import { MemoryBus } from '../../src/bus/memory-bus.js'
 import { newId, type ProjectId } from '../../src/ids.js'
+import { jsonCodec } from '../../src/protocol/json-codec.js'
 import type { ServerMessage } from '../../src/protocol/messages.js'
 import type { Snapshot } from '../../src/protocol/views.js'
+import { systemClock } from '../../src/sessions/clock.js'
 import { Hub } from '../../src/sessions/hub.js'
+import type { Notice } from '../../src/sessions/notice.js'
 import type { Member } from '../../src/sessions/room.js'
+import type { Frames, SendResult } from '../../src/transport/transport.js'
 import { eventItem, latestItem, snapshotOf } from './live-fixture.js'
 import { MemorySocket, MemoryTransport } from './memory-transport.js'
 
 /** A member that the test looks into. */
 class Listener implements Member {
+  readonly codec = jsonCodec
   readonly socket: MemorySocket
+  readonly isBackedUp = false
   readonly joinedProjects = new Set<ProjectId>()
   isJoining = false
   ref = 0
 
   constructor(transport: MemoryTransport) {
     this.socket = new MemorySocket(transport)
+  }
+
+  async drained(): Promise<void> {}
+
+  sendNews(frames: Frames): SendResult {
+    return this.socket.send(frames)
+  }
+
+  notify(notice: Notice): void {
+    this.socket.send(notice.framesFor(jsonCodec))
   }
 }
 
@@ -59,6 +75,9 @@ class Rig {
       new Promise<Snapshot>((resolve) => {
         this.snapshots.push(() => resolve(this.#snapshot()))
       }),
+    clock: systemClock,
+    onHeard: () => undefined,
+    onUnheard: () => undefined,
     onMemberChanged: () => undefined,
     graceMs: 1_000,
   })
@@ -66,7 +85,7 @@ class Rig {
   /** Begins a join; resolves when the promises that need no answer have settled. */
   async join(member: Listener): Promise<void> {
     member.isJoining = true
-    const joined = this.hub.join(member, this.project, ++member.ref, async () => 'analyst')
+    const joined = this.hub.join(member, { project: this.project, ref: ++member.ref, since: null, judge: async () => 'analyst' })
     void joined.finally(() => {
       member.isJoining = false
     })

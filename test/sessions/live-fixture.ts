@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { pack, unpack } from 'msgpackr'
 import { expect } from 'vitest'
 import { WebSocket } from 'ws'
 import type { Bus, BusItem } from '../../src/bus/bus.js'
@@ -8,11 +9,14 @@ import { MemoryBus } from '../../src/bus/memory-bus.js'
 import { newId, type ProjectId } from '../../src/ids.js'
 import { createLog } from '../../src/log.js'
 import { type ClientMessage, MAX_CLIENT_FRAME_BYTES, type ServerMessage } from '../../src/protocol/messages.js'
+import type { Position } from '../../src/protocol/position.js'
 import { serverMessageSchema } from '../../src/protocol/schemas.js'
-import { JSON_SUBPROTOCOL, LIVE_PATH } from '../../src/protocol/version.js'
+import { JSON_SUBPROTOCOL, LIVE_PATH, MSGPACK_SUBPROTOCOL } from '../../src/protocol/version.js'
 import type { MemberView, Role, Snapshot } from '../../src/protocol/views.js'
-import { type Principal, TokenAuthority } from '../../src/sessions/auth.js'
+import { EventPublisher } from '../../src/publishing/event-publisher.js'
+import { type Principal, TokenAuthority, type TokenOptions } from '../../src/sessions/auth.js'
 import { LiveServer, type LiveServerOptions } from '../../src/sessions/live-server.js'
+import { Tickets } from '../../src/sessions/tickets.js'
 import { createWsTransport, type WsTransportOptions } from '../../src/transport/ws.js'
 
 export interface LiveFixtureOptions extends Partial<LiveServerOptions> {
@@ -28,6 +32,8 @@ export class LiveFixture {
   readonly bus: Bus
   readonly live: LiveServer
   readonly tokens = new TokenAuthority({ secret: Buffer.alloc(32, 's') })
+  readonly tickets: Tickets
+  readonly #publisher: EventPublisher
   /** Value of the cookie → who it signs in. */
   readonly cookies = new Map<string, Principal>()
   readonly #server: Server
@@ -37,19 +43,27 @@ export class LiveFixture {
   private constructor(options: LiveFixtureOptions) {
     const { bus = new MemoryBus(), slowBytes, ...live } = options
     this.bus = bus
+    this.tickets = new Tickets({ tokens: this.tokens, takeOnce: (name, ttlMs) => bus.takeOnce(name, ttlMs), isSignedIn: async () => true })
+    this.#publisher = new EventPublisher({
+      bus,
+      mayPublish: async ({ publish }, project) => this.#roles.has(project) && (publish === '*' || publish.includes(project)),
+      findJobs: async () => new Set(),
+    })
     this.#server = createServer((_, response) => response.writeHead(404).end())
     this.live = new LiveServer({
       bus,
       transport: createWsTransport({
         server: this.#server,
         path: LIVE_PATH,
-        subprotocols: [JSON_SUBPROTOCOL],
+        subprotocols: [JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL],
         maxMessageBytes: MAX_CLIENT_FRAME_BYTES,
-        slowBytes: slowBytes ?? 1024 * 1024,
+        ...(slowBytes !== undefined && { slowBytes }),
       }),
       log: createLog('silent'),
       node: 'node-1',
       tokens: this.tokens,
+      tickets: this.tickets,
+      publish: (request) => this.#publisher.publish(request),
       cookie: async (value) => this.cookies.get(value) ?? null,
       membership: async ({ user }, project) => this.role(project, user.id),
       snapshot: async (project) => (this.#roles.has(project) ? snapshotOf(project) : null),
@@ -113,21 +127,21 @@ export class LiveFixture {
     await this.bus.publish(project, items)
   }
 
-  token(user: string, grants: { readonly projects?: Record<string, Role>; readonly expiresAt?: number } = {}): Promise<string> {
+  token(user: string, grants: Partial<TokenOptions> = {}): Promise<string> {
     return this.tokens.issueToken({ user: { id: user, name: user }, expiresAt: Date.now() + FAR_MS, ...grants })
   }
 
   /** A socket after its handshake; nothing is said yet. */
-  async connect(headers: Readonly<Record<string, string>> = {}): Promise<TestClient> {
-    const client = await TestClient.open(this.url, headers)
+  async connect(headers: Readonly<Record<string, string>> = {}, subprotocol = JSON_SUBPROTOCOL): Promise<TestClient> {
+    const client = await TestClient.open(this.url, headers, subprotocol)
     this.#clients.add(client)
     return client
   }
 
   /** A session that has been welcomed. */
-  async signIn(user: string): Promise<TestClient> {
-    const client = await this.connect()
-    client.send({ type: 'hello', token: await this.token(user) })
+  async signIn(user: string, grants: Partial<TokenOptions> = {}, subprotocol?: string): Promise<TestClient> {
+    const client = await this.connect({}, subprotocol)
+    client.send({ type: 'hello', token: await this.token(user, grants) })
     await client.next('welcome')
     return client
   }
@@ -146,8 +160,10 @@ export class TestClient {
 
   private constructor(socket: WebSocket) {
     this.socket = socket
-    socket.on('message', (data: Buffer) => {
-      this.received.push(serverMessageSchema.parse(JSON.parse(data.toString())))
+    socket.on('message', (data: Buffer, isBinary) => {
+      expect(isBinary, 'the kind of frame of its codec').toBe(socket.protocol === MSGPACK_SUBPROTOCOL)
+      // Another reader than the server's own.
+      this.received.push(serverMessageSchema.parse(isBinary ? unpack(data) : JSON.parse(data.toString())))
       this.#wake()
     })
     socket.on('close', (code, reason) => {
@@ -158,14 +174,14 @@ export class TestClient {
   }
 
   /** A socket after its handshake. */
-  static async open(url: string, headers: Readonly<Record<string, string>> = {}): Promise<TestClient> {
-    const client = new TestClient(new WebSocket(url, JSON_SUBPROTOCOL, { headers }))
+  static async open(url: string, headers: Readonly<Record<string, string>> = {}, subprotocol = JSON_SUBPROTOCOL): Promise<TestClient> {
+    const client = new TestClient(new WebSocket(url, subprotocol, { headers }))
     await once(client.socket, 'open')
     return client
   }
 
   send(message: ClientMessage | Record<string, unknown>): void {
-    this.socket.send(JSON.stringify(message))
+    this.socket.send(this.socket.protocol === MSGPACK_SUBPROTOCOL ? pack(message) : JSON.stringify(message))
   }
 
   raw(data: string | Buffer): void {
@@ -190,14 +206,14 @@ export class TestClient {
     }
   }
 
-  join(project: string): number {
+  join(project: string, since?: Position): number {
     const ref = ++this.#lastRef
-    this.send({ type: 'join', ref, project })
+    this.send({ type: 'join', ref, project, ...(since && { since }) })
     return ref
   }
 
-  async joined(project: string): Promise<OfType<'joined'>> {
-    const ref = this.join(project)
+  async joined(project: string, since?: Position): Promise<OfType<'joined'>> {
+    const ref = this.join(project, since)
     const joined = await this.next('joined')
     expect(joined).toMatchObject({ ref, project })
     return joined

@@ -6,6 +6,7 @@ import { findJobIds } from '../../src/db/jobs.js'
 import { mayPublish, roleIn } from '../../src/db/members.js'
 import { findPendingProjects, markOutboxPublished, readPendingOutbox, reopenOutbox } from '../../src/db/outbox.js'
 import { readSnapshot } from '../../src/db/snapshot.js'
+import { AppError } from '../../src/errors.js'
 import { createHttpServer, type HttpServer } from '../../src/http/server.js'
 import { cookiePrincipal } from '../../src/http/who.js'
 import { createLog } from '../../src/log.js'
@@ -70,6 +71,8 @@ describe('a process, from HTTP over the database and the bus to its sessions', (
       log,
       node: 'n',
       tokens,
+      tickets: { redeem: () => Promise.reject(new AppError('UNAUTHENTICATED')) },
+      publish: () => Promise.reject(new AppError('FORBIDDEN')),
       cookie: (value) => cookiePrincipal(db, value),
       membership: (principal, project) => roleIn(db, principal, project),
       snapshot: (project) => readSnapshot(db, project),
@@ -87,7 +90,7 @@ describe('a process, from HTTP over the database and the bus to its sessions', (
     await database.close()
   })
 
-  const token = (user: string) => tokens.issueToken({ user: { id: user, name: user }, expiresAt: Date.now() + 60_000 })
+  const token = (user: string) => tokens.issueToken({ user: { id: user, name: user }, expiresAt: Date.now() + 3_600_000 })
   /** Asks over HTTP as the user, who must not be refused. */
   const ask = async <Body>(user: string, method: string, path: string, body?: object): Promise<Body> => {
     const headers = { authorization: `Bearer ${await token(user)}`, ...(body && { 'content-type': 'application/json' }) }
