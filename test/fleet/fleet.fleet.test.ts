@@ -84,7 +84,7 @@ describe('two serve processes and one worker over Postgres and Redis', () => {
   }
 
   async function upload(url: string, path: string): Promise<void> {
-    const body = Readable.toWeb(createReadStream(path)) as RequestInit['body']
+    const body = Readable.toWeb(createReadStream(path)) as NonNullable<RequestInit['body']>
     const init: RequestInit & { duplex: 'half' } = { method: 'POST', headers: { authorization: `Bearer ${token}` }, body, duplex: 'half' }
     const response = await fetch(url, init)
     expect(response.status, await response.clone().text()).toBe(201)
