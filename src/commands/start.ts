@@ -22,21 +22,27 @@ export function run(args: readonly string[]): Promise<number> {
   return runServer(args, process.env)
 }
 
-/** Starts, says where it is, runs until SIGINT or SIGTERM. @throws UsageError, AppError when it cannot start, TypeError for any argument. */
+/**
+ * Starts, says where it is, runs until a signal. SIGTERM lets live sessions go elsewhere first (D10); SIGINT, or a second SIGTERM, ends at
+ * once. @throws UsageError, AppError when it cannot start, TypeError for any argument.
+ */
 export async function runServer(args: readonly string[], environment: Readonly<Record<string, string | undefined>>): Promise<number> {
   parseArgs({ args: [...args], options: {} })
   const config = loadConfig(environment, 'server')
-  const asked = stopSignal()
+  const signals = new Signals()
+  const asked = signals.next()
   const screen = new Screen()
   const app = await Promise.race([startApp(config, createLog(config.LOG_LEVEL), (job) => screen.job(job)), asked])
   // Asked to end before anything runs: there is nothing to end in order, and locks go with the process.
-  if (app === undefined) process.exit(0)
+  if (typeof app === 'string') process.exit(0)
   try {
-    await Promise.race([asked, open(app, config, screen).then(() => asked)])
+    const signal = await Promise.race([asked, open(app, config, screen).then(() => asked)])
+    if (signal === 'SIGTERM') await Promise.race([app.drain(), signals.next()])
   } finally {
     screen.end()
     // Whatever hangs: Ctrl-C means now. The embedded database survives being cut off, as it survives a crash.
     setTimeout(() => process.exit(0), STOP_WITHIN_MS).unref()
+    void signals.next().then(() => process.exit(0))
     await app.stop()
   }
   return 0
@@ -90,13 +96,32 @@ class Screen {
   }
 }
 
-/** Resolves at the first SIGINT or SIGTERM; the second one ends the process at once. */
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = () => {
-      process.once('SIGINT', () => process.exit(0)).once('SIGTERM', () => process.exit(0))
-      resolve()
+type StopSignal = 'SIGINT' | 'SIGTERM'
+
+/** The signals that ask to stop, one after another. */
+class Signals {
+  #next = withResolver<StopSignal>()
+
+  constructor() {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => {
+        const { resolve } = this.#next
+        this.#next = withResolver()
+        resolve(signal)
+      })
     }
-    process.once('SIGINT', stop).once('SIGTERM', stop)
+  }
+
+  /** Resolves with the next one that comes. */
+  next(): Promise<StopSignal> {
+    return this.#next.promise
+  }
+}
+
+function withResolver<Value>(): { readonly promise: Promise<Value>; readonly resolve: (value: Value) => void } {
+  let resolve: (value: Value) => void = () => {}
+  const promise = new Promise<Value>((found) => {
+    resolve = found
   })
+  return { promise, resolve }
 }
