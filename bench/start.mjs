@@ -27,30 +27,30 @@ async function start(until) {
   }
   // At rest: the job's thread has gone and garbage was collected after this long (worker.ts, FORGET_AFTER_MS).
   await new Promise((resolve) => setTimeout(resolve, 15_000))
-  seen.memory = residentMb(child.pid)
+  // The server is by far the largest.
+  seen.memory = Math.max(...residentMb(child.pid).values())
   const stoppedAt = performance.now()
   // The whole group, as a terminal does it.
   process.kill(-child.pid, 'SIGINT')
-  await new Promise((resolve) => child.once('exit', resolve))
+  while (residentMb(child.pid).size > 0) await new Promise((resolve) => setTimeout(resolve, 20))
   seen.stop = performance.now() - stoppedAt
   return seen
 }
 
-/** Resident memory of the server below npm, in MB. */
+/** Resident memory of the processes of a group, by pid, in MB; npm and its shell are among them. */
 function residentMb(group) {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
-  const server = pids.find((pid) => {
+  const found = new Map()
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
       const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      return (
-        stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2] === String(group) &&
-        readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('run.mjs')
-      )
+      const [state, , ownGroup] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+      if (ownGroup !== String(group) || state === 'Z') continue
+      found.set(pid, Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024)
     } catch {
-      return false
+      // Ended between two looks.
     }
-  })
-  return server === undefined ? Number.NaN : Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server}/status`, 'utf8'))[1]) / 1024
+  }
+  return found
 }
 
 try {

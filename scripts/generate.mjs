@@ -16,7 +16,8 @@ export function generate() {
   rmSync(dirname(CLIENT), { recursive: true, force: true })
   execFileSync(process.execPath, [join(dirname(cli), 'build/index.js'), 'generate'], {
     cwd: ROOT,
-    stdio: ['ignore', 'ignore', 'inherit'],
+    // What it says goes along with the error when it fails.
+    stdio: ['ignore', 'ignore', 'pipe'],
     env: {
       ...process.env,
       // `generate` does not use the schema engine but downloads it, unless this names an executable. Set for this call only: with it
