@@ -20,6 +20,10 @@ const COMMANDS: Readonly<Record<string, { readonly says: string; readonly load: 
   migrate: { says: 'Brings the database at DATABASE_URL up to date.', load: () => import('./commands/migrate.js') },
 }
 
+// Whoever read our output has gone (`… | head`): what is said from now on is for nobody, and no reason to end.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
 process.exitCode = await main(process.argv.slice(2))
 
 async function main([name, ...args]: readonly string[]): Promise<number> {

@@ -1,5 +1,5 @@
 import { constants, existsSync, rmSync } from 'node:fs'
-import { chmod, cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { chmod, cp, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -26,7 +26,8 @@ export async function openEmbedded(dataDir: string): Promise<EmbeddedDatabase> {
   if (!existsSync(dataDir) && existsSync(TEMPLATE)) await copyTemplate(dataDir)
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   // Not below dataDir: a socket's path is limited to 107 bytes. Only the owner may enter the folder.
-  const socketDir = await mkdtemp(join(tmpdir(), 'tallyroom-'))
+  await removeSocketsOfTheDead()
+  const socketDir = await mkdtemp(join(tmpdir(), `tallyroom-${process.pid}-`))
   const removeSocket = () => rmSync(socketDir, { recursive: true, force: true })
   process.once('exit', removeSocket)
   const thread = startThread(import.meta.url, './embedded-thread', { workerData: { dataDir, socketDir } })
@@ -46,6 +47,23 @@ export async function openEmbedded(dataDir: string): Promise<EmbeddedDatabase> {
       process.off('exit', removeSocket)
       removeSocket()
     },
+  }
+}
+
+/** Who was killed could not remove the folder of its socket; its name says who that was. */
+async function removeSocketsOfTheDead(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const pid = Number(/^tallyroom-(\d+)-\w{6}$/.exec(name)?.[1] ?? process.pid)
+    // Another user's folder is not ours to remove, and stays.
+    if (!isRunning(pid)) await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => undefined)
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 
