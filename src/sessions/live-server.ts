@@ -36,6 +36,17 @@ export interface PublishRequest {
   readonly trace: string
 }
 
+/** The sessions of a process at a moment. */
+export interface Census {
+  /** Of any state. */
+  readonly sessions: number
+  readonly slow: number
+  /** What waits for all of them in our memory. */
+  readonly unsentBytes: number
+  /** Projects that are subscribed for them. */
+  readonly subscriptions: number
+}
+
 export interface LiveServerOptions extends AuthenticationOptions {
   readonly bus: Pick<Bus, 'subscribe' | 'readEvents'>
   readonly transport: Transport
@@ -120,9 +131,15 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
     return this.#hub.counters
   }
 
-  /** Sessions of any state, and the projects that are subscribed for them. */
-  get size(): { readonly sessions: number; readonly subscriptions: number } {
-    return { sessions: this.#sessions.size, subscriptions: this.#hub.subscriptions }
+  /** Who is here now. Looks at every session. */
+  get census(): Census {
+    const sessions = [...this.#sessions]
+    return {
+      sessions: sessions.length,
+      slow: sessions.filter((session) => session.isSlow).length,
+      unsentBytes: sessions.reduce((sum, { socket }) => sum + socket.unsentBytes, 0),
+      subscriptions: this.#hub.subscriptions,
+    }
   }
 
   /** Whether clients may connect here: neither drain nor stop has begun. */

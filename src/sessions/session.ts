@@ -92,6 +92,11 @@ export class Session implements SocketListener, Member {
     return this.#backlog !== null
   }
 
+  /** Whether it is sent no news until it has drained (D6). */
+  get isSlow(): boolean {
+    return this.#backlog?.isSlow ?? false
+  }
+
   onMessage(data: Message): void {
     this.receivedAt = this.#owner.clock.now()
     this.#owner.onFrame(this, data)
@@ -135,7 +140,7 @@ export class Session implements SocketListener, Member {
   }
 
   sendNews(frames: Frames): SendResult {
-    if (this.#backlog?.isSlow) return 'dropped'
+    if (this.isSlow) return 'dropped'
     const result = this.socket.send(frames)
     if (result === 'queued') this.#fallBehind()
     else if (result === 'dropped' && this.socket.isOpen) this.onSlow()

@@ -1,30 +1,35 @@
 import fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { BusListener } from '../../src/bus/bus.js'
 import { MemoryBus } from '../../src/bus/memory-bus.js'
 import { newId, type ProjectId } from '../../src/ids.js'
+import type { Codec } from '../../src/protocol/codec.js'
+import type { Event } from '../../src/protocol/events.js'
 import { jsonCodec } from '../../src/protocol/json-codec.js'
 import type { ServerMessage } from '../../src/protocol/messages.js'
+import type { Position } from '../../src/protocol/position.js'
 import type { Snapshot } from '../../src/protocol/views.js'
-import { systemClock } from '../../src/sessions/clock.js'
+import { CODECS } from '../../src/sessions/codecs.js'
 import { Hub } from '../../src/sessions/hub.js'
 import type { Notice } from '../../src/sessions/notice.js'
 import type { Member } from '../../src/sessions/room.js'
 import type { Frames, SendResult } from '../../src/transport/transport.js'
+import { FakeClock, settle } from './fake-clock.js'
 import { eventItem, latestItem, snapshotOf } from './live-fixture.js'
 import { MemorySocket, MemoryTransport } from './memory-transport.js'
 
 /** A member that the test looks into. */
 class Listener implements Member {
-  readonly codec = jsonCodec
+  readonly codec: Codec
   readonly socket: MemorySocket
   readonly isBackedUp = false
   readonly joinedProjects = new Set<ProjectId>()
   isJoining = false
   ref = 0
 
-  constructor(transport: MemoryTransport) {
-    this.socket = new MemorySocket(transport)
+  constructor(transport: MemoryTransport, codec: Codec = jsonCodec) {
+    this.codec = codec
+    this.socket = new MemorySocket(transport, codec.subprotocol)
   }
 
   async drained(): Promise<void> {}
@@ -34,7 +39,7 @@ class Listener implements Member {
   }
 
   notify(notice: Notice): void {
-    this.socket.send(notice.framesFor(jsonCodec))
+    this.socket.send(notice.framesFor(this.codec))
   }
 }
 
@@ -64,7 +69,8 @@ class LossyBus extends MemoryBus {
 class Rig {
   readonly project = newId<ProjectId>()
   readonly bus = new LossyBus()
-  readonly transport = new MemoryTransport()
+  readonly clock = new FakeClock()
+  readonly transport = new MemoryTransport({ pushes: 'stepwise' })
   /** The state is read when its turn comes, not when it was asked for. */
   readonly snapshots: (() => void)[] = []
   published = 0
@@ -75,7 +81,7 @@ class Rig {
       new Promise<Snapshot>((resolve) => {
         this.snapshots.push(() => resolve(this.#snapshot()))
       }),
-    clock: systemClock,
+    clock: this.clock,
     onHeard: () => undefined,
     onUnheard: () => undefined,
     onMemberChanged: () => undefined,
@@ -83,9 +89,9 @@ class Rig {
   })
 
   /** Begins a join; resolves when the promises that need no answer have settled. */
-  async join(member: Listener): Promise<void> {
+  async join(member: Listener, since: Position | null = null): Promise<void> {
     member.isJoining = true
-    const joined = this.hub.join(member, { project: this.project, ref: ++member.ref, since: null, judge: async () => 'analyst' })
+    const joined = this.hub.join(member, { project: this.project, ref: ++member.ref, since, judge: async () => 'analyst' })
     void joined.finally(() => {
       member.isJoining = false
     })
@@ -103,7 +109,7 @@ class Rig {
       await settle()
       this.snapshots.shift()?.()
       this.transport.step()
-      await vi.advanceTimersByTimeAsync(5)
+      await this.clock.advance(5)
     }
   }
 
@@ -113,47 +119,58 @@ class Rig {
   }
 }
 
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 20; turn++) await Promise.resolve()
+/** What a client knows of a project. */
+interface History {
+  readonly position: Position
+  readonly value: number
+  /** Whether deliveries go on from there. */
+  readonly isLive: boolean
 }
 
 /**
- * Reads what a member received as its client would: each join begins a history at its position, which goes on without a hole or a
- * repetition until it ends. Returns the last `seq` of the history that has not ended, null when there is none.
+ * Reads what a member received as its client would: a snapshot begins a history at its position, `resumed` continues the one that the
+ * client had, and each goes on without a hole or a repetition until it ends. `ended`: how much it had received each time when it left.
  */
-function readHistory(
-  received: readonly ServerMessage[],
-  ended: ReadonlySet<number>,
-): { readonly seq: number; readonly value: number } | null {
-  let seq: number | null = null
+function readHistory(received: readonly ServerMessage[], ended: ReadonlySet<number>): History | null {
+  let position: Position | null = null
   let value = 0
+  let isLive = false
+  const apply = (epoch: string, events: readonly Event[]) => {
+    for (const { seq, id, data } of events) {
+      expect(epoch).toBe(position?.epoch)
+      expect(seq).toBe(position!.seq + 1)
+      expect(data.n).toBe(seq)
+      position = { epoch, seq, id }
+    }
+  }
   for (const [index, message] of received.entries()) {
-    if (ended.has(index)) seq = null
+    if (ended.has(index)) isLive = false
     if (message.type === 'joined') {
-      expect(message.snapshot?.summary.revision, 'the snapshot is as of the position or later').toBeGreaterThanOrEqual(message.position.seq)
-      seq = message.position.seq
+      if (message.snapshot) {
+        expect(message.events).toEqual([])
+        expect(message.snapshot.summary.revision, 'as of the position or later').toBeGreaterThanOrEqual(message.position.seq)
+        position = message.position
+      } else apply(message.position.epoch, message.events)
+      expect(message.position).toEqual(position)
       value = message.latest[0]?.version ?? 0
-    } else if (message.type === 'rejoin') seq = null
+      isLive = true
+    } else if (message.type === 'rejoin') isLive = false
     else if (message.type === 'deliver') {
-      expect(seq, 'nothing is delivered outside of a membership').not.toBeNull()
-      for (const event of message.events) {
-        expect(event.seq).toBe(seq! + 1)
-        expect(event.data.n).toBe(event.seq)
-        seq = event.seq
-      }
+      expect(isLive, 'nothing is delivered outside of a membership').toBe(true)
+      apply(message.epoch, message.events)
       for (const { version } of message.latest) {
         expect(version, 'a latest value only grows').toBeGreaterThan(value)
         value = version
       }
     }
   }
-  return seq === null || ended.has(received.length) ? null : { seq, value }
+  return position && { position, value, isLive: isLive && !ended.has(received.length) }
 }
 
 const MEMBERS = 4
 const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('publish' as const), count: fc.integer({ min: 1, max: 5 }) }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('join' as const), member: fc.nat(MEMBERS - 1) }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('join' as const), member: fc.nat(MEMBERS - 1), resumes: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('leave' as const), member: fc.nat(MEMBERS - 1) }) },
   { weight: 3, arbitrary: fc.constant({ kind: 'snapshot' as const }) },
   { weight: 2, arbitrary: fc.constant({ kind: 'slice' as const }) },
@@ -162,20 +179,13 @@ const step = fc.oneof(
 )
 
 describe('the hub', () => {
-  beforeEach(() => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate', 'performance', 'Date'] })
-  })
-  afterEach(() => {
-    vi.useRealTimers()
-  })
-
   test('[J5] gives each member every event after its joined once and in order, whatever happens meanwhile', {
     timeout: 60_000,
   }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 80, size: 'max' }), async (steps) => {
         const rig = new Rig()
-        const members = Array.from({ length: MEMBERS }, () => new Listener(rig.transport))
+        const members = Array.from({ length: MEMBERS }, (_, index) => new Listener(rig.transport, CODECS[index % CODECS.length]))
         /** Per member: how much it had received each time when it left. */
         const ended = members.map(() => new Set<number>())
         for (const action of steps) {
@@ -188,7 +198,8 @@ describe('the hub', () => {
               if (member.isJoining) break
               // As a session does: joining again leaves first (J6).
               if (rig.hub.leave(member, rig.project)) ended[action.member]!.add(member.socket.received.length)
-              await rig.join(member)
+              const since = action.resumes ? readHistory(member.socket.received, ended[action.member]!)?.position : null
+              await rig.join(member, since ?? null)
               break
             }
             case 'leave': {
@@ -205,7 +216,7 @@ describe('the hub', () => {
               await settle()
               break
             case 'time':
-              await vi.advanceTimersByTimeAsync(action.ms)
+              await rig.clock.advance(action.ms)
               break
             case 'lose':
               await rig.bus.lose(rig.project)
@@ -217,8 +228,8 @@ describe('the hub', () => {
         for (const [index, member] of members.entries()) {
           const history = readHistory(member.socket.received, ended[index]!)
           expect(member.isJoining).toBe(false)
-          expect(history !== null, 'a member is who is told so').toBe(member.joinedProjects.has(rig.project))
-          if (history) expect(history).toEqual({ seq: head.seq, value: head.seq === 0 ? 0 : rig.published + 1 })
+          expect(history?.isLive ?? false, 'a member is who is told so').toBe(member.joinedProjects.has(rig.project))
+          if (history?.isLive) expect([history.position.seq, history.value]).toEqual([head.seq, head.seq === 0 ? 0 : rig.published + 1])
         }
         await rig.hub.stop()
       }),
@@ -232,15 +243,15 @@ describe('the hub', () => {
     await rig.join(ana)
     await rig.finish()
     await rig.publish(1)
-    await vi.advanceTimersByTimeAsync(0)
+    await rig.clock.advance(0)
     rig.transport.step()
     rig.transport.step()
     expect(ana.socket.received.map(({ type }) => type)).toEqual(['joined', 'deliver'])
     await rig.publish(2)
     await rig.publish(3)
-    await vi.advanceTimersByTimeAsync(15)
+    await rig.clock.advance(15)
     expect(rig.transport.pushes).toBe(0)
-    await vi.advanceTimersByTimeAsync(1)
+    await rig.clock.advance(1)
     rig.transport.step()
     expect(ana.socket.received.at(-1)).toMatchObject({
       events: [{ seq: 2 }, { seq: 3 }, { seq: 4 }, { seq: 5 }, { seq: 6 }],
@@ -255,15 +266,15 @@ describe('the hub', () => {
     await rig.join(ana)
     await rig.finish()
     await rig.publish(1)
-    await vi.advanceTimersByTimeAsync(0)
+    await rig.clock.advance(0)
     rig.transport.step()
     await rig.publish(1)
-    await vi.advanceTimersByTimeAsync(100)
+    await rig.clock.advance(100)
     expect(rig.transport.pushes, 'one flush at a time').toBe(1)
     rig.transport.step()
-    await vi.advanceTimersByTimeAsync(99)
+    await rig.clock.advance(99)
     expect(rig.transport.pushes).toBe(0)
-    await vi.advanceTimersByTimeAsync(1)
+    await rig.clock.advance(1)
     expect(rig.transport.pushes).toBe(1)
     await rig.hub.stop()
   })
@@ -294,21 +305,21 @@ describe('the hub', () => {
     expect(rig.bus.subscribed).toBe(1)
     rig.hub.leave(ana, rig.project)
     rig.hub.leave(ana, rig.project)
-    await vi.advanceTimersByTimeAsync(5_000)
+    await rig.clock.advance(5_000)
     expect(rig.bus.closed, 'one is still there').toBe(0)
     rig.hub.leave(ben, rig.project)
-    await vi.advanceTimersByTimeAsync(999)
+    await rig.clock.advance(999)
     await rig.join(ana)
     await rig.finish()
     expect([rig.bus.subscribed, rig.bus.closed], 'who returns in time finds it open').toEqual([1, 0])
     rig.hub.leave(ana, rig.project)
-    await vi.advanceTimersByTimeAsync(1_000)
+    await rig.clock.advance(1_000)
     expect([rig.bus.closed, rig.hub.subscriptions]).toEqual([1, 0])
     await rig.join(ben)
     await rig.finish()
     expect(ben.socket.received.filter(({ type }) => type === 'joined')).toHaveLength(2)
     await rig.hub.stop()
-    expect(vi.getTimerCount()).toBe(0)
+    expect(rig.clock.pending).toBe(0)
   })
 
   test('[D7] what cannot be read any more sends its members back to join, and a snapshot of before does not count', async () => {
@@ -333,7 +344,7 @@ describe('the hub', () => {
     ana.socket.close()
     await rig.finish()
     expect([ana.joinedProjects.size, ana.socket.received.length]).toEqual([0, 0])
-    await vi.advanceTimersByTimeAsync(1_000)
+    await rig.clock.advance(1_000)
     expect(rig.hub.subscriptions).toBe(0)
     await rig.hub.stop()
   })

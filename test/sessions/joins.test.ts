@@ -4,31 +4,13 @@ import { MemoryBus } from '../../src/bus/memory-bus.js'
 import { AppError } from '../../src/errors.js'
 import { newId, type ProjectId } from '../../src/ids.js'
 import type { Role, Snapshot } from '../../src/protocol/views.js'
-import { eventItem, LiveFixture, type LiveFixtureOptions, latestItem, snapshotOf } from './live-fixture.js'
+import { eventItem, Gate, LiveFixture, type LiveFixtureOptions, latestItem, snapshotOf } from './live-fixture.js'
 
 let fixture: LiveFixture
 const open = async (options: LiveFixtureOptions = {}) => {
   fixture = await LiveFixture.open(options)
 }
 afterEach(() => fixture.close())
-
-/** Questions that are answered when the test says so. */
-class Gate<Answer> {
-  readonly asked: ((answer: Answer) => void)[] = []
-  readonly #waiting: (() => void)[] = []
-
-  ask(): Promise<Answer> {
-    return new Promise((resolve) => {
-      this.asked.push(resolve)
-      for (const wake of this.#waiting.splice(0)) wake()
-    })
-  }
-
-  async next(): Promise<(answer: Answer) => void> {
-    while (this.asked.length === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    return this.asked.shift()!
-  }
-}
 
 describe('joining', () => {
   test('[C5] hello is answered by welcome and by one answer for each of its joins', async () => {

@@ -127,6 +127,11 @@ export class LiveFixture {
     await this.bus.publish(project, items)
   }
 
+  /** Waits until the condition holds; it is looked at in every turn of the loop. */
+  async until(isMet: () => boolean): Promise<void> {
+    while (!isMet()) await new Promise((resolve) => setImmediate(resolve))
+  }
+
   token(user: string, grants: Partial<TokenOptions> = {}): Promise<string> {
     return this.tokens.issueToken({ user: { id: user, name: user }, expiresAt: Date.now() + FAR_MS, ...grants })
   }
@@ -243,6 +248,32 @@ export class TestClient {
   #wake(): void {
     for (const wake of this.#waiting) wake()
     this.#waiting.clear()
+  }
+}
+
+/** Questions that are answered when the test says so. */
+export class Gate<Answer> {
+  readonly asked: ((answer: Answer) => void)[] = []
+  readonly #waiting: (() => void)[] = []
+  #answer: { readonly is: Answer } | null = null
+
+  ask(): Promise<Answer> {
+    if (this.#answer) return Promise.resolve(this.#answer.is)
+    return new Promise((resolve) => {
+      this.asked.push(resolve)
+      for (const wake of this.#waiting.splice(0)) wake()
+    })
+  }
+
+  /** From now on everything is answered alike. */
+  openFor(answer: Answer): void {
+    this.#answer = { is: answer }
+    for (const answerOne of this.asked.splice(0)) answerOne(answer)
+  }
+
+  async next(): Promise<(answer: Answer) => void> {
+    while (this.asked.length === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    return this.asked.shift()!
   }
 }
 
