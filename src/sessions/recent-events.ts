@@ -38,7 +38,7 @@ export class RecentEvents {
 
   /** The id at `seq`; null when it is not kept. */
   idAt(seq: number): string | null {
-    if (seq === this.#floor.seq) return this.#floor.id
+    if (seq <= this.#floor.seq) return seq === this.#floor.seq ? this.#floor.id : null
     return this.#events[this.#first + seq - this.#floor.seq - 1]?.source.id ?? null
   }
 

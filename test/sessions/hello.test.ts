@@ -78,6 +78,18 @@ describe('who connects', () => {
     await expectEnd(client, 'UNAUTHENTICATED', 4500)
   })
 
+  test('[C2] a ticket signs in once, as who made it, until his credential ends', async () => {
+    const expiresAt = Math.floor(Date.now() / 1000) * 1000 + 3_600_000
+    const maker = await fixture.tokens.verifyToken(await fixture.token('ana', { projects: { p: 'viewer' }, expiresAt }))
+    const { ticket } = await fixture.tickets.issue(maker)
+    const client = await fixture.connect()
+    client.send({ type: 'hello', token: ticket })
+    expect(await client.next('welcome')).toMatchObject({ user: { id: 'ana' }, tokenExpiresAt: new Date(expiresAt).toISOString() })
+    const again = await fixture.connect()
+    again.send({ type: 'hello', token: ticket })
+    await expectEnd(again, 'UNAUTHENTICATED', 4500)
+  })
+
   test('[C2] an expired token is TOKEN_EXPIRED and closes with 4005', async () => {
     const client = await fixture.connect()
     client.send({ type: 'hello', token: await fixture.token('ana', { expiresAt: Date.now() - 1_000 }) })
