@@ -42,7 +42,7 @@ export const SUITES = {
   // Whole processes and pages are timed by people's patience: they have the machine for themselves.
   fleet: { needs: ['postgres', 'redis'], runsBuild: true, order: 1 },
   browser: { needs: ['chromium'], runsBuild: true, order: 2 },
-  program: { needs: [], runsBuild: true, order: 3 },
+  program: { needs: [], runsBuild: true, order: 1 },
 } as const satisfies Record<string, Suite>
 
 interface Suite {
