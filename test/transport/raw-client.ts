@@ -91,12 +91,12 @@ export class RawClient {
     return this.frames.shift() ?? null
   }
 
-  /** Code of the close frame that comes, null when the connection ends without one. Frames before it are dropped. */
+  /** Code of the close frame that comes, 1005 of an empty one, null when the connection ends without one. Frames before it are dropped. */
   async closeCode(): Promise<number | null> {
     for (;;) {
       const frame = await this.next()
       if (frame === null) return null
-      if (frame.opcode === CLOSE) return frame.payload.readUInt16BE(0)
+      if (frame.opcode === CLOSE) return frame.payload.length < 2 ? 1005 : frame.payload.readUInt16BE(0)
     }
   }
 
