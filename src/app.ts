@@ -33,6 +33,8 @@ import { TokenAuthority } from './sessions/auth.js'
 import { LiveServer } from './sessions/live-server.js'
 import { allowedOrigins } from './sessions/origins.js'
 import { Tickets } from './sessions/tickets.js'
+import { createUwsTransport } from './transport/uws.js'
+import { loadUws } from './transport/uws-loader.js'
 import { createWsTransport } from './transport/ws.js'
 
 /** One running process of Tallyroom. */
@@ -42,6 +44,8 @@ export interface App {
   readonly secret: Uint8Array
   /** Where people reach it, without a slash at the end; null for `ROLE=work`. */
   readonly address: string | null
+  /** URL of the live sessions, when they have a port of their own; else null. */
+  readonly liveUrl: string | null
   /** There is a new job. */
   wakeJobs(): void
   /** Sends live sessions elsewhere; resolves when none is left, or at the deadline (D10). HTTP and jobs go on. */
@@ -66,6 +70,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     for (const step of stops.splice(0).reverse()) await step()
   }
   try {
+    const uws = config.TRANSPORT === 'uws' && config.ROLE !== 'work' ? await loadUws() : null
     const secret = loadSecret(config)
     const slots = config.DATABASE_URL === undefined ? 1 : Math.max(1, availableParallelism() - 1)
 
@@ -115,7 +120,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
 
     const worker = config.ROLE === 'serve' ? null : startWorker({ config, db, slots, bus, outbox, log, onJob, stops })
     const wakeJobs = () => worker?.wake()
-    if (config.ROLE === 'work') return { db, isEmbedded, secret, address: null, wakeJobs, drain: async () => {}, stop }
+    if (config.ROLE === 'work') return { db, isEmbedded, secret, address: null, liveUrl: null, wakeJobs, drain: async () => {}, stop }
 
     const tokens = new TokenAuthority({ secret })
     const tickets = new Tickets({
@@ -131,6 +136,12 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     // Known only after listening, when the port may have been chosen by the system.
     const place = { port: config.PORT, origins: new Set<string>() as ReadonlySet<string> }
     const address = () => config.PUBLIC_URL?.replace(/\/$/, '') ?? `http://${hostName(config.HOST)}:${place.port}`
+    // A proxy sends the path to the right port; without one the port is part of the address.
+    const liveUrl = () => {
+      const port = own?.port ?? place.port
+      const base = config.PUBLIC_URL === undefined ? `http://${hostName(config.HOST)}:${port}` : address()
+      return new URL(LIVE_PATH, base.replace(/^http/, 'ws')).href
+    }
     const isOriginAllowed = (origin: string) => place.origins.has(origin)
     const http = await createHttpServer({
       db,
@@ -140,6 +151,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
       log,
       isOriginAllowed,
       publicUrl: address,
+      liveUrl,
       dashboardDir: DASHBOARD_DIR,
       wakeJobs,
       wakeOutbox: (project) => outbox.wake(project),
@@ -147,14 +159,11 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
       projectDeleted: (project) => live.closeProject(project),
     })
     stops.push(() => http.close())
+    const wire = { path: LIVE_PATH, subprotocols: [JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL], maxMessageBytes: MAX_CLIENT_FRAME_BYTES }
+    const own = uws && createUwsTransport({ ...wire, uws, host: config.HOST, port: config.LIVE_PORT })
     const live = new LiveServer({
       bus,
-      transport: createWsTransport({
-        server: http.server,
-        path: LIVE_PATH,
-        subprotocols: [JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL],
-        maxMessageBytes: MAX_CLIENT_FRAME_BYTES,
-      }),
+      transport: own ?? createWsTransport({ ...wire, server: http.server }),
       log,
       node: randomUUID().slice(0, 8),
       tokens,
@@ -173,7 +182,8 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     stops.push(() => live.stop())
     place.port = await listen(http, config)
     place.origins = allowedOrigins({ host: config.HOST, port: place.port, publicUrl: config.PUBLIC_URL, allowed: config.ALLOWED_ORIGINS })
-    return { db, isEmbedded, secret, address: address(), wakeJobs, drain: () => live.drain(), stop }
+    log.info({ transport: config.TRANSPORT, liveUrl: liveUrl() }, 'live sessions may connect')
+    return { db, isEmbedded, secret, address: address(), liveUrl: own && liveUrl(), wakeJobs, drain: () => live.drain(), stop }
   } catch (error) {
     await stop()
     throw error

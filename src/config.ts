@@ -4,6 +4,7 @@ import { UsageError } from './errors.js'
 
 export const ROLES_OF_PROCESS = ['all', 'serve', 'work'] as const
 export type ProcessRole = (typeof ROLES_OF_PROCESS)[number]
+export const TRANSPORTS = ['ws', 'uws'] as const
 
 const count = (min: number, max: number) =>
   z
@@ -28,6 +29,13 @@ export const VARIABLES = {
     .enum(ROLES_OF_PROCESS)
     .default('all')
     .describe('What this process does: `serve` HTTP and live sessions, `work` on jobs, or `all`.'),
+  TRANSPORT: z
+    .enum(TRANSPORTS)
+    .default('ws')
+    .describe('What carries live sessions: `ws` on PORT, or `uws` (uWebSockets.js, if it is installed) on LIVE_PORT.'),
+  LIVE_PORT: count(0, 65_535)
+    .default(8081)
+    .describe('TCP port of live sessions with `TRANSPORT=uws`; 0 takes a free one and the start-up line prints it.'),
   DATABASE_URL: url(['postgres:', 'postgresql:']).optional().describe('Postgres; without it an embedded one lives in DATA_DIR.'),
   REDIS_URL: url(['redis:', 'rediss:'])
     .optional()
@@ -103,13 +111,15 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     }
   }
   if (parsed.data && purpose === 'server') {
-    const { ROLE, DATABASE_URL, REDIS_URL, AUTH_JWT_SECRET } = parsed.data
+    const { ROLE, DATABASE_URL, REDIS_URL, AUTH_JWT_SECRET, TRANSPORT, PORT, LIVE_PORT } = parsed.data
     if (ROLE !== 'all' && (DATABASE_URL === undefined || REDIS_URL === undefined))
       problems.push(`ROLE=${ROLE} needs DATABASE_URL and REDIS_URL`)
     if (REDIS_URL !== undefined && DATABASE_URL === undefined)
       problems.push('REDIS_URL needs DATABASE_URL: the embedded database belongs to one process')
     if (DATABASE_URL !== undefined && AUTH_JWT_SECRET === undefined)
       problems.push('AUTH_JWT_SECRET must be set when DATABASE_URL is: processes share it')
+    if (TRANSPORT === 'uws' && PORT === LIVE_PORT && PORT !== 0)
+      problems.push(`PORT and LIVE_PORT (both ${PORT}) must differ: uWebSockets.js listens by itself`)
   }
   if (problems.length > 0 || !parsed.data) throw new UsageError(problems.join('\n'))
   return Object.freeze(parsed.data)

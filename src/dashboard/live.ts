@@ -8,12 +8,20 @@ export const link = new Store<LinkState>({ kind: 'connecting', lostAt: null })
 /** Whether the browser itself says that it has a network. */
 export const isOnline = new Store<boolean>(true)
 
+let givenUrl: string | null = null
+
 /** The page's one connection; the cookie that goes with the upgrade says who it is. */
 export const live = new LiveClient({
-  url: liveUrl(),
-  openSocket: (url, subprotocol) => new WebSocket(url, subprotocol),
+  url: ownUrl(),
+  openSocket: (url, subprotocol) => new WebSocket(givenUrl ?? url, subprotocol),
   onLink: (state) => link.set(state),
 })
+
+/** Where the server says that live sessions are: on this host they may have a port of their own. */
+export function setLiveUrl(url: string): void {
+  // Another name of the server would not get the cookie.
+  givenUrl = new URL(url).hostname === location.hostname ? url : null
+}
 
 /** Watches the browser's network and tries at once when it is back. */
 export function followNetwork(): void {
@@ -26,8 +34,8 @@ export function followNetwork(): void {
   isOnline.set(navigator.onLine)
 }
 
-// Of this very origin, whatever other name the server may have: the cookie belongs to it.
-function liveUrl(): string {
+// Of this very origin, until the server has told: the cookie belongs to it.
+function ownUrl(): string {
   const url = new URL(LIVE_PATH, location.href)
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
   return url.href

@@ -1,6 +1,6 @@
 import type { UserRef } from '../protocol/views.js'
-import { ApiError, api, watchSignedOut } from './api.js'
-import { link, live } from './live.js'
+import { ApiError, api, type Me, watchSignedOut } from './api.js'
+import { link, live, setLiveUrl } from './live.js'
 import { parseSignIn, readSignIn } from './route.js'
 import { Store } from './store.js'
 
@@ -40,7 +40,7 @@ export async function startSession(): Promise<void> {
   }
   try {
     // A spent link is no reason to send somebody away who is signed in already.
-    enter((await api.me()).user)
+    enter(await api.me())
   } catch (error) {
     // Over pages that are open nothing changes: they find out by themselves how they stand.
     if (userOf(session.value) !== null) return
@@ -54,7 +54,7 @@ export async function signInWith(text: string): Promise<void> {
   const code = readSignIn(text)
   if (code === null) throw new ApiError('this is not a sign-in link', { code: 'INVALID', status: 422 })
   await api.redeem(code)
-  enter((await api.me()).user)
+  enter(await api.me())
 }
 
 /** @throws ApiError when the server could not be told: one is signed in as before. */
@@ -86,7 +86,7 @@ export function followSession(): void {
   })
 }
 
-function enter(user: UserRef): void {
+function enter({ user, liveUrl }: Me): void {
   const held = userOf(session.value)
   // Neither the pages nor the connection of somebody else may stay.
   if (held !== null && held.id !== user.id) {
@@ -94,6 +94,7 @@ function enter(user: UserRef): void {
     return
   }
   session.set({ kind: 'signed-in', user })
+  setLiveUrl(liveUrl)
   live.open()
 }
 

@@ -18,6 +18,8 @@ export interface HttpContext {
   readonly isOriginAllowed: (origin: string) => boolean
   /** Address that people use, `http(s)://host[:port]`; asked at each request, because port 0 is known only after listening. */
   readonly publicUrl: () => string
+  /** URL of the live sessions, asked like that; by default of {@link publicUrl}. */
+  readonly liveUrl?: () => string
   /** Most bytes of an uploaded file. */
   readonly maxUploadBytes: number
   /** A job was queued or cancelled. */

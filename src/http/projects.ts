@@ -35,6 +35,7 @@ const MY_PROJECTS = 500
 /** Who one is, and the projects one may see. */
 export function projectRoutes(app: HttpApp, context: HttpContext): void {
   const { db, publicUrl, wakeOutbox, projectDeleted } = context
+  const liveUrl = context.liveUrl ?? (() => new URL('/v1/live', publicUrl().replace(/^http/, 'ws')).href)
 
   app.get('/v1/me', async (request) => {
     const { principal } = request
@@ -42,7 +43,7 @@ export function projectRoutes(app: HttpApp, context: HttpContext): void {
     return {
       user: principal.user,
       projects: listed.map(({ project, role }) => ({ id: project.id, name: project.name, role })),
-      liveUrl: new URL('/v1/live', publicUrl().replace(/^http/, 'ws')).href,
+      liveUrl: liveUrl(),
     }
   })
 

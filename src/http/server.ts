@@ -83,7 +83,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     const path = request.url.split('?', 1)[0]
     request.log.info({ method, path, status: reply.statusCode, elapsedMs: Math.round(reply.elapsedTime) }, 'answered')
   })
-  await app.register(helmet, securityHeaders(context.publicUrl().startsWith('https:')))
+  await app.register(helmet, securityHeaders(context))
   await app.register(cookie)
 
   signInRoute(app, context)
@@ -138,12 +138,15 @@ function liveWithoutUpgrade(app: HttpApp): void {
 }
 
 /** No inline script, no frame, nothing from elsewhere; HSTS only where people come over TLS. */
-function securityHeaders(isTls: boolean) {
+function securityHeaders({ publicUrl, liveUrl }: HttpContext) {
+  // Its port may be another one, which `'self'` does not cover.
+  const liveOrigin = () => (liveUrl ? new URL(liveUrl()).origin : "'self'")
   return {
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {
         defaultSrc: ["'self'"],
+        connectSrc: ["'self'", liveOrigin],
         imgSrc: ["'self'", 'data:'],
         objectSrc: ["'none'"],
         baseUri: ["'none'"],
@@ -152,6 +155,6 @@ function securityHeaders(isTls: boolean) {
       },
     },
     frameguard: { action: 'deny' },
-    hsts: isTls,
+    hsts: publicUrl().startsWith('https:'),
   } as const
 }
