@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import { SignJWT } from 'jose'
 import { describe, expect, test } from 'vitest'
 import { bearerToken, sessionCookie, TokenAuthority } from '../../src/sessions/auth.js'
@@ -9,6 +10,12 @@ const soon = () => Date.now() + 60_000
 
 const sign = (claims: Record<string, unknown>, key = secret) =>
   new SignJWT({ sub: 'ana', exp: Math.floor(soon() / 1000), ...claims }).setProtectedHeader({ alg: 'HS256' }).sign(key)
+
+/** As no library would. */
+async function signedByHand(header: object, payload: object): Promise<string> {
+  const text = [header, payload].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')
+  return `${text}.${createHmac('sha256', secret).update(text).digest('base64url')}`
+}
 
 describe('a token', () => {
   test('[C2] says who it is and what it grants', async () => {
@@ -39,6 +46,23 @@ describe('a token', () => {
         `${Buffer.from('{"alg":"none"}').toString('base64url')}.${Buffer.from('{"sub":"ana","exp":9999999999}').toString('base64url')}.`,
     ],
     ['no form at all', async () => 'x'],
+    ['nothing in it', async () => ''],
+    ['a part too many', async () => `${await sign({})}.x`],
+    [
+      'another payload than was signed',
+      async () => (await sign({})).replace(/\.[^.]+\./, `.${Buffer.from('{"sub":"ben","exp":9999999999}').toString('base64url')}.`),
+    ],
+    ['its signature cut short', async () => (await sign({})).slice(0, -1)],
+    [
+      'another algorithm of the same key',
+      () => new SignJWT({ sub: 'ana', exp: 9_999_999_999 }).setProtectedHeader({ alg: 'HS512' }).sign(Buffer.alloc(64, 's')),
+    ],
+    [
+      'a header that must be understood',
+      () => signedByHand({ alg: 'HS256', crit: ['b64'], b64: true }, { sub: 'ana', exp: 9_999_999_999 }),
+    ],
+    ['claims that are no object', () => signedByHand({ alg: 'HS256' }, [1])],
+    ['a time before which it is not valid', () => sign({ nbf: Math.floor(soon() / 1000) })],
     ['the audience of a sign-in link', () => tokens.issueSignInCode({ id: 'c', user: ana, expiresAt: soon() })],
   ])('[C2] with %s is UNAUTHENTICATED', async (_, make) => {
     await expect(tokens.verifyToken(await make())).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
