@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest'
+import { simulate } from './simulation.js'
+import { Situations } from './situations.js'
+
+const SEEDS = 1_000
+
+test('[J5] [D2] [D4] whatever happens to eight clients, each hears a snapshot or what it missed, then everything, once and in order', {
+  timeout: 300_000,
+}, async () => {
+  const situations = new Situations()
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    expect(await simulate(seed, situations), `npm run simulate -- --seeds 1 --seed ${seed}`).toEqual([])
+  }
+  console.log(`${SEEDS} simulations:\n${situations}`)
+  expect(situations.missing).toEqual([])
+})

@@ -1,0 +1,394 @@
+import type { BusItem } from '../../src/bus/bus.js'
+import { AppError } from '../../src/errors.js'
+import { newId, type ProjectId } from '../../src/ids.js'
+import { createLog } from '../../src/log.js'
+import { CLOSE_CODES } from '../../src/protocol/close-codes.js'
+import type { Publication } from '../../src/protocol/messages.js'
+import { JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL } from '../../src/protocol/version.js'
+import type { Role, Snapshot } from '../../src/protocol/views.js'
+import { EventPublisher } from '../../src/publishing/event-publisher.js'
+import type { Principal } from '../../src/sessions/auth.js'
+import { LiveServer } from '../../src/sessions/live-server.js'
+import { FakeClock, settle } from '../sessions/fake-clock.js'
+import { Checker } from './checker.js'
+import { SimulatedClient } from './client.js'
+import { History } from './history.js'
+import { Random } from './random.js'
+import { SimulatedBus } from './simulated-bus.js'
+import type { Situations } from './situations.js'
+import { SocketPairs } from './socket-pair.js'
+
+const CLIENTS = 8
+const PROJECTS = 3
+const STEPS = 200
+const HOUR_MS = 3_600_000
+const SHORT_LIFE_MS = 4_000
+const SLOW_BYTES = 4 * 1024
+const GRACE_MS = 300
+const SWEEP_MS = 1_000
+const HEARTBEAT = { intervalMs: 4_000, timeoutMs: 2_000 }
+/** Longest that a slow session is kept without taking a byte, and the sweep that finds it. */
+const STALL_MS = 32_000
+
+/** What may happen, and how often in proportion. */
+const STEPS_BY_WEIGHT = {
+  publish: 60,
+  join: 25,
+  leave: 8,
+  drop: 12,
+  doubleDrop: 4,
+  vanish: 2,
+  stopReading: 10,
+  readPart: 10,
+  readAll: 8,
+  revoke: 4,
+  grant: 6,
+  refresh: 3,
+  trim: 5,
+  beginAnew: 1.5,
+  loseMessages: 3,
+  burst: 0.12,
+}
+
+interface Node {
+  readonly live: LiveServer
+  readonly transport: SocketPairs
+}
+
+/** Runs one simulation. Answers what was wrong, nothing when all is well. */
+export async function simulate(seed: number, situations: Situations): Promise<string[]> {
+  return new Simulation(seed, situations).run()
+}
+
+/**
+ * Two processes over one bus, and clients that join, leave, drop, do not read and publish as chance has it; every answer takes its time. In the
+ * end everything is repaired, and whoever is there must have heard everything, once and in order.
+ */
+class Simulation {
+  readonly #random: Random
+  readonly #situations: Situations
+  readonly #faults: string[] = []
+  readonly #clock = new FakeClock({ random: () => this.#random.next() })
+  readonly #history = new History()
+  readonly #bus: SimulatedBus
+  readonly #publisher: EventPublisher
+  readonly #nodes: Node[]
+  readonly #projects = Array.from({ length: PROJECTS }, () => newId<ProjectId>())
+  readonly #roles = new Map<string, Role>()
+  readonly #clients = Array.from({ length: CLIENTS }, (_, index) => new SimulatedClient(`user-${index % (CLIENTS - 2)}`))
+  readonly #isProved: boolean
+  #published = 0
+  #isRepairing = false
+
+  constructor(seed: number, situations: Situations) {
+    this.#random = new Random(seed)
+    this.#isProved = seed % 10 === 0
+    this.#situations = situations
+    this.#bus = new SimulatedBus({
+      clock: this.#clock,
+      history: this.#history,
+      situations,
+      lag: () => (this.#random.chance(0.7) ? 0 : this.#random.below(30)),
+      pause: () => this.#pause(),
+    })
+    this.#publisher = new EventPublisher({ bus: this.#bus, mayPublish: async () => true, findJobs: async () => new Set() })
+    this.#nodes = ['node-1', 'node-2'].map((name) => this.#start(name))
+  }
+
+  async run(): Promise<string[]> {
+    for (const project of this.#projects) {
+      await this.#bus.create(project)
+      for (const { user } of this.#clients) this.#roles.set(`${project} ${user}`, 'analyst')
+    }
+    for (let step = 0; step < STEPS; step++) {
+      await this.#step()
+      await this.#clock.advance(this.#random.chance(0.03) ? 1_500 : this.#random.below(40))
+      for (const client of this.#clients) {
+        if (client.isAlive && this.#random.chance(0.8)) client.look()
+        if (!client.socket && this.#random.chance(0.3)) this.#connect(client)
+      }
+    }
+    const hearing = await this.#repair()
+    for (const [index, client] of this.#clients.entries()) {
+      const checker = new Checker(`client ${index}`, this.#history, this.#situations)
+      checker.read(client.log)
+      if (hearing) checker.finish([...client.wanted.keys()])
+      this.#faults.push(...checker.faults)
+    }
+    await this.#end()
+    return this.#faults
+  }
+
+  #start(node: string): Node {
+    const clock = this.#clock
+    const transport = new SocketPairs({
+      clock,
+      random: this.#random,
+      slowBytes: SLOW_BYTES,
+      isProved: this.#isProved,
+      onFault: (fault) => this.#faults.push(`${node}: ${fault}`),
+      onClose: (code) => {
+        if (code === CLOSE_CODES.HEARTBEAT_TIMEOUT) this.#situations.count('heartbeat missed')
+      },
+    })
+    const live = new LiveServer({
+      bus: this.#bus,
+      transport,
+      clock,
+      log: createLog('silent'),
+      node,
+      tokens: { verifyToken: (token) => this.#verify(token) },
+      tickets: { redeem: () => Promise.reject(new AppError('UNAUTHENTICATED')) },
+      cookie: async () => null,
+      publish: (request) => this.#publisher.publish(request),
+      membership: async ({ user }, project) => {
+        const role = this.#roles.get(`${project} ${user.id}`) ?? null
+        await this.#pause()
+        return role
+      },
+      snapshot: (project) => this.#snapshot(project),
+      isOriginAllowed: () => true,
+      maxSessionsPerUser: 0,
+      heartbeat: HEARTBEAT,
+      sweepMs: SWEEP_MS,
+      graceMs: GRACE_MS,
+      frameRate: null,
+    })
+    live.start()
+    return { live, transport }
+  }
+
+  async #step(): Promise<void> {
+    const random = this.#random
+    const client = random.pick(this.#clients)
+    const project = random.pick(this.#projects)
+    const step = random.weighted(STEPS_BY_WEIGHT)
+    switch (step) {
+      case 'publish':
+        this.#publish(client, project)
+        return
+      case 'burst':
+        // In parts, so that each fits into a message of the bus; together more than a process keeps of what was flushed.
+        for (let part = 0; part < 5; part++) void this.#bus.publish(project, this.#items(8, 30_000))
+        this.#situations.count('published in a burst beyond the recent events')
+        return
+      case 'join':
+        if (random.chance(0.1)) client.positions.delete(project)
+        client.join(project)
+        return
+      case 'leave':
+        client.leave(project)
+        return
+      case 'drop':
+        this.#drop(client)
+        if (random.chance(0.5)) this.#connect(client)
+        return
+      case 'doubleDrop':
+        this.#drop(client)
+        this.#connect(client)
+        await this.#clock.advance(random.below(6))
+        this.#drop(client)
+        this.#connect(client)
+        this.#situations.count('dropped twice in a row')
+        return
+      case 'vanish':
+        if (!client.socket) return
+        if (random.chance(0.5)) client.socket.isReading = false
+        client.isAlive = false
+        client.forgetSocket()
+        this.#situations.count('gone without a close')
+        return
+      case 'stopReading':
+        if (!client.socket) return
+        client.socket.isReading = false
+        this.#situations.count('stopped reading')
+        return
+      case 'readPart':
+        for (const { socket } of this.#clients) {
+          if (!socket || socket.unsentBytes === 0) continue
+          socket.read(random.below(socket.unsentBytes) + 1)
+          this.#situations.count('read a part')
+        }
+        return
+      case 'readAll':
+        for (const { socket } of this.#clients) if (socket && random.chance(0.5)) this.#readAgain(socket)
+        return
+      case 'revoke':
+        this.#setRole(project, client.user, null)
+        return
+      case 'grant':
+        this.#setRole(project, client.user, 'analyst')
+        return
+      case 'refresh':
+        client.refresh(this.#token(client.user, random.chance(0.3) ? random.below(SHORT_LIFE_MS) : HOUR_MS))
+        return
+      case 'trim':
+        await this.#bus.trim(project)
+        this.#situations.count('trimmed')
+        return
+      case 'beginAnew':
+        await this.#bus.beginAnew(project)
+        this.#situations.count('another epoch')
+        return
+      case 'loseMessages':
+        await this.#bus.loseMessages(project)
+        this.#situations.count('messages lost')
+        return
+      default:
+        step satisfies never
+    }
+  }
+
+  #publish(client: SimulatedClient, project: ProjectId): void {
+    const random = this.#random
+    const count = 1 + random.below(4)
+    const bytes = random.chance(0.2) ? 1_000 : 20
+    if (client.socket && random.chance(0.3)) {
+      client.publish(project, this.#publications(count, bytes))
+    } else if (random.chance(0.5)) {
+      const publisher = principalOf(client.user, Number.POSITIVE_INFINITY)
+      void this.#publisher.publish({ publisher, project, events: this.#publications(count, bytes) })
+      this.#situations.count('published over HTTP')
+    } else {
+      void this.#bus.publish(project, this.#items(count, bytes))
+      this.#situations.count('published straight to the bus')
+    }
+  }
+
+  #publications(count: number, bytes: number): Publication[] {
+    const random = this.#random
+    return Array.from({ length: count }, () => {
+      const data = { n: ++this.#published, pad: 'x'.repeat(bytes) }
+      if (random.chance(0.6)) return { type: 'demo.event', data }
+      return { type: 'demo.value', key: `k/${random.below(5)}`, data: random.chance(0.2) ? null : data }
+    })
+  }
+
+  #items(count: number, bytes: number): BusItem[] {
+    return this.#publications(count, bytes).map((publication) => {
+      const { type, data } = publication
+      if (publication.key === undefined) return { kind: 'event', type, body: JSON.stringify({ actor: null, data }) }
+      // A value is smaller than an event may be.
+      const value = data && { ...data, pad: String(data.pad).slice(0, 1_000) }
+      return { kind: 'latest', type, key: publication.key, body: JSON.stringify({ data: value }) }
+    })
+  }
+
+  #connect(client: SimulatedClient): void {
+    if (client.socket) return
+    const { transport } = this.#random.pick(this.#nodes)
+    const socket = transport.connect(this.#random.pick([JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL]))
+    const isShort = !this.#isRepairing && this.#random.chance(0.1)
+    client.connect(socket, this.#token(client.user, isShort ? this.#random.below(SHORT_LIFE_MS) : HOUR_MS))
+  }
+
+  #drop(client: SimulatedClient): void {
+    const { socket } = client
+    if (!socket) return
+    client.forgetSocket()
+    socket.drop()
+    this.#situations.count('dropped')
+  }
+
+  #readAgain(socket: NonNullable<SimulatedClient['socket']>): void {
+    socket.isReading = true
+    socket.read()
+  }
+
+  #setRole(project: ProjectId, user: string, role: Role | null): void {
+    if (role === null) this.#roles.delete(`${project} ${user}`)
+    else this.#roles.set(`${project} ${user}`, role)
+    const member = { project, user: { id: user, name: user }, role, version: 1 }
+    void this.#bus.publish(project, [{ kind: 'event', type: 'member.changed', body: JSON.stringify({ actor: null, data: { member } }) }])
+  }
+
+  /** Everybody is there, reads, and may hear everything. Whether all of them came to hear what they want. */
+  async #repair(): Promise<boolean> {
+    this.#isRepairing = true
+    // Short lives end.
+    await this.#clock.advance(SHORT_LIFE_MS + SWEEP_MS)
+    for (const client of this.#clients) {
+      if (client.socket) this.#readAgain(client.socket)
+      client.look()
+      for (const project of client.wanted.keys()) {
+        const isHeard = this.#hears(client, project as ProjectId)
+        if (isHeard && !this.#roles.has(`${project} ${client.user}`))
+          this.#faults.push(`[C9] ${client.user} hears ${project} without a role`)
+      }
+    }
+    for (const project of this.#projects) for (const { user } of this.#clients) this.#setRole(project, user, 'analyst')
+    for (let round = 0; round < 60; round++) {
+      await this.#clock.advance(50)
+      for (const client of this.#clients) {
+        client.look()
+        if (!client.socket) this.#connect(client)
+        if (round === 5) for (const project of this.#projects) if (!client.wanted.has(project)) client.join(project)
+      }
+      const isDone = this.#clients.every(
+        ({ wanted }) => wanted.size === PROJECTS && [...wanted.values()].every((joining) => joining === null),
+      )
+      if (round > 10 && isDone) {
+        await this.#clock.advance(200)
+        for (const client of this.#clients) client.look()
+        return true
+      }
+    }
+    this.#faults.push('[C5] somebody never came to hear what he wants')
+    return false
+  }
+
+  #hears(client: SimulatedClient, project: ProjectId): boolean {
+    return client.socket?.isOpen === true && client.wanted.get(project) === null && client.positions.has(project)
+  }
+
+  /** Everybody goes, and nothing is left. */
+  async #end(): Promise<void> {
+    for (const client of this.#clients) this.#drop(client)
+    await this.#clock.advance(STALL_MS + HEARTBEAT.intervalMs + HEARTBEAT.timeoutMs)
+    for (const { live, transport } of this.#nodes) {
+      const { sessions, slow, unsentBytes, subscriptions } = live.census
+      if (sessions + slow + unsentBytes + subscriptions + transport.topics.size > 0) {
+        this.#faults.push(`[J7] left behind: ${JSON.stringify(live.census)} and ${transport.topics.size} topics`)
+      }
+    }
+    if (this.#bus.subscriptions > 0) this.#faults.push(`[J7] ${this.#bus.subscriptions} subscriptions are left`)
+    // One sweep each.
+    if (this.#clock.pending !== this.#nodes.length) this.#faults.push(`${this.#clock.pending} timers are left`)
+    await Promise.all(this.#nodes.map(({ live }) => live.stop()))
+    await settle()
+  }
+
+  async #verify(token: string): Promise<Principal> {
+    await this.#pause()
+    const { user, expiresAt } = JSON.parse(token) as { readonly user: string; readonly expiresAt: number }
+    if (expiresAt <= this.#clock.today()) throw new AppError('TOKEN_EXPIRED')
+    return principalOf(user, expiresAt)
+  }
+
+  #token(user: string, livesMs: number): string {
+    return JSON.stringify({ user, expiresAt: this.#clock.today() + livesMs })
+  }
+
+  /** Says of which epoch and event it is: as of the moment between two pauses. */
+  async #snapshot(project: ProjectId): Promise<Snapshot> {
+    await this.#pause()
+    const { epoch, history } = this.#history.current(project)
+    const version = history.events.length + 1
+    await this.#pause()
+    return {
+      project: { id: project, name: epoch, currency: null, settings: {}, createdAt: '2026-01-01T00:00:00.000Z', version },
+      summary: { revision: 1, totals: [], controlTotals: null, activeJobs: 0 },
+      jobs: [],
+    }
+  }
+
+  async #pause(): Promise<void> {
+    if (this.#random.chance(0.5)) return
+    const ms = this.#random.below(25)
+    await new Promise<void>((resolve) => void this.#clock.after(ms, resolve))
+  }
+}
+
+function principalOf(user: string, expiresAt: number): Principal {
+  return { user: { id: user, name: user }, admin: false, projects: {}, publish: '*', expiresAt, credential: null }
+}
