@@ -10,7 +10,7 @@ import type { Db } from './db/client.js'
 import { isSessionLive } from './db/credentials.js'
 import { releaseAllLeases } from './db/job-chunks.js'
 import { findJobIds } from './db/jobs.js'
-import { mayPublish, roleIn } from './db/members.js'
+import { mayPublish, readRoster, roleIn } from './db/members.js'
 import { requireMigrated } from './db/migrate.js'
 import { openOwnDatabase, openServerDatabase } from './db/open.js'
 import { findPendingProjects, markOutboxPublished, readPendingOutbox, reopenOutbox, sweepOutbox } from './db/outbox.js'
@@ -54,6 +54,8 @@ export interface App {
   stop(): Promise<void>
 }
 
+/** Members of a project that are read at once for all who join it. */
+const MAX_ROSTER = 5_000
 const HOUSEKEEPING_MS = 10 * 60 * 1000
 /** Connections beside those of the workers' slots. */
 const API_POOL_SIZE = 10
@@ -171,6 +173,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
       cookie: (value) => cookiePrincipal(db, value),
       publish: (request) => publisher.publish(request),
       membership: (principal, project) => roleIn(db, principal, project),
+      roster: (project) => readRoster(db, project, MAX_ROSTER),
       snapshot: (project) => readSnapshot(db, project),
       isOriginAllowed,
       maxSessionsPerUser: config.MAX_SESSIONS_PER_USER,

@@ -22,6 +22,18 @@ export async function roleIn(db: Db | Tx, principal: Grants, project: ProjectId)
 }
 
 /**
+ * The stored roles of the project by user id; null when there is no such project, `too-many` when it has more than `limit` members.
+ */
+export async function readRoster(db: Db, project: ProjectId, limit: number): Promise<ReadonlyMap<string, Role> | 'too-many' | null> {
+  // A project without members is a row of its own.
+  const rows = await db.$queryRaw<{ id: string | null; role: Role }[]>`
+    select m.user_id as id, m.role from projects p left join members m on m.project_id = p.id where p.id = ${project}::uuid limit ${limit + 1}`
+  if (rows.length === 0) return null
+  if (rows.length > limit) return 'too-many'
+  return new Map(rows.flatMap(({ id, role }) => (id === null ? [] : [[id, role]])))
+}
+
+/**
  * Whether the person may publish in the project: by the token's permission for it, or as its admin. Nobody may in a project that does not
  * exist.
  */

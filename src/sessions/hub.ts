@@ -42,9 +42,8 @@ interface Entry {
   readonly room: Room
   /** Members and joins under way. */
   holds: number
+  /** From then on what the bus says is heard. */
   readonly opened: Promise<BusSubscription>
-  /** Whether what the bus says is heard. */
-  isOpen: boolean
   cancelGrace: (() => void) | null
 }
 
@@ -80,7 +79,8 @@ export class Hub {
    */
   async join(member: Member, { project, ref, since, judge }: JoinRequest): Promise<JoinOutcome> {
     const before = this.#entries.get(project)
-    const wasOpen = before?.isOpen ?? false
+    // Whether it could be opened, the hold below tells.
+    await before?.opened.catch(() => undefined)
     // Who has no role costs no subscription: anybody may ask for any project.
     let role = await judge()
     if (role === null) return 'refused'
@@ -88,7 +88,7 @@ export class Hub {
     let outcome: JoinOutcome | 'broken' = 'broken'
     try {
       await entry.opened
-      let isCurrent = wasOpen && entry === before
+      let isCurrent = entry === before
       while (outcome === 'broken') {
         if (!isCurrent) role = await judge()
         if (role === null) return 'refused'
@@ -147,11 +147,10 @@ export class Hub {
       onMessage: (message) => this.deliver(message),
       onLost: (reason, state) => this.#lose(entry, reason, state),
     })
-    const entry: Entry = { room, holds: 1, opened, isOpen: false, cancelGrace: null }
+    const entry: Entry = { room, holds: 1, opened, cancelGrace: null }
     this.#entries.set(project, entry)
     opened.then(
       (subscription) => {
-        entry.isOpen = true
         if (this.#entries.get(project) === entry) onHeard(project)
         room.begin(subscription)
       },

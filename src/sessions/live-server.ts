@@ -12,7 +12,7 @@ import {
   type StatusMessage,
 } from '../protocol/messages.js'
 import type { PublishReply } from '../protocol/publications.js'
-import type { Role, Snapshot } from '../protocol/views.js'
+import type { Snapshot } from '../protocol/views.js'
 import type { Message, Refusal, Transport, TransportHandler, TransportSocket, UpgradeRequest } from '../transport/transport.js'
 import { type Principal, sessionCookie } from './auth.js'
 import { Authentication, type AuthenticationOptions } from './authentication.js'
@@ -21,7 +21,7 @@ import { Drain } from './drain.js'
 import { handleFrame, type Publish, type SessionActions } from './handlers.js'
 import { Hub } from './hub.js'
 import { Joins } from './joins.js'
-import { Memberships } from './memberships.js'
+import { Memberships, type MembershipsOptions } from './memberships.js'
 import type { FanoutCounters } from './news.js'
 import { Notice } from './notice.js'
 import { type FrameRate, Session, type SessionOwner, type SessionState } from './session.js'
@@ -47,14 +47,12 @@ export interface Census {
   readonly subscriptions: number
 }
 
-export interface LiveServerOptions extends AuthenticationOptions {
+export interface LiveServerOptions extends AuthenticationOptions, Omit<MembershipsOptions, 'clock'> {
   readonly bus: Pick<Bus, 'subscribe' | 'readEvents'>
   readonly transport: Transport
   readonly log: Log
   /** Name of this process, as `welcome` shows it. */
   readonly node: string
-  /** The person's role in the project now; null without one or without such a project. */
-  readonly membership: (principal: Principal, project: ProjectId) => Promise<Role | null>
   /** State of the project as of now or later; null when there is no such project. */
   readonly snapshot: (project: ProjectId) => Promise<Snapshot | null>
   /** Publishes all or nothing. @throws AppError why not. */
@@ -110,12 +108,12 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
 
   constructor(options: LiveServerOptions) {
     this.#options = { ...DEFAULTS, ...options }
-    const { transport, clock, log, membership } = this.#options
+    const { transport, clock, log } = this.#options
     this.transport = transport
     this.clock = clock
     this.log = log
     this.#authentication = new Authentication(options)
-    this.#memberships = new Memberships({ ask: membership, clock })
+    this.#memberships = new Memberships(this.#options)
     this.#hub = new Hub({
       ...this.#options,
       onHeard: (project) => this.#memberships.hear(project),

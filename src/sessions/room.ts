@@ -11,6 +11,7 @@ import { deliverMessages, SPACE_BYTES, takePage, takeThatFit } from './frames.js
 import type { Lane } from './lane.js'
 import type { FanoutCounters, News } from './news.js'
 import type { Notice } from './notice.js'
+import { ShortMemory } from './short-memory.js'
 import { type SharedSnapshot, Snapshots } from './snapshots.js'
 import { StreamPages } from './stream-pages.js'
 
@@ -78,8 +79,6 @@ interface Welcome {
 const JOINED_BYTES = 1_024
 /** Events inside a `joined`, in bytes: each session gets a copy of its own, whereas the pages behind it are shared by all. */
 const JOINED_EVENTS_BYTES = 64 * 1024
-/** Frames remembered until the next flush, for those who come to the same place. */
-const MAX_REMEMBERED = 64
 
 /**
  * One project in this process and who hears it. A member begins with a `joined`, then gets what is missing in pages, each after the one
@@ -96,15 +95,16 @@ export class Room {
   readonly #cursors = new Map<Member, Cursor>()
   /** Rises when the history breaks off: what was begun before does not continue. */
   #generation = 0
-  #rememberedFlush = -1
-  readonly #welcomes = new Map<string, Welcome>()
-  readonly #pages = new Map<string, Frames>()
+  readonly #welcomes: ShortMemory<Welcome>
+  readonly #pages: ShortMemory<Frames>
 
   constructor(options: RoomOptions) {
     this.#options = options
     this.project = options.project
     this.#feed = new Feed({ ...options, keepsTombstones: () => this.#cursors.size > 0 })
     this.#stream = new StreamPages(options)
+    this.#welcomes = new ShortMemory(options.clock)
+    this.#pages = new ShortMemory(options.clock)
     this.#snapshots = new Snapshots({ ...options, position: () => this.#feed.position, generation: () => this.#generation })
   }
 
@@ -130,9 +130,7 @@ export class Room {
     this.#generation++
     const members = [...this.members]
     for (const member of members) this.detach(member)
-    this.#stream.clear()
-    this.#welcomes.clear()
-    this.#pages.clear()
+    this.#forget()
     this.#feed.drop()
     return members
   }
@@ -180,7 +178,15 @@ export class Room {
   /** Nothing is sent any more. */
   close(): void {
     this.#generation++
+    this.#forget()
     this.#feed.close()
+  }
+
+  /** What was made of a history that does not go on. */
+  #forget(): void {
+    this.#stream.clear()
+    this.#welcomes.clear()
+    this.#pages.clear()
   }
 
   /** Null: not from there (J3, J4). */
@@ -205,7 +211,7 @@ export class Room {
   #welcome(codec: Codec, start: Start): Welcome | null {
     const { seq, id } = start.position
     const key = `${codec.subprotocol} ${start.mode === 'snapshot' ? start.shared.no : ''} ${seq} ${id}`
-    return this.#remember(this.#welcomes, key, () => this.#makeWelcome(codec, start))
+    return this.#welcomes.get(this.#feed.flushNo, key, () => this.#makeWelcome(codec, start))
   }
 
   #makeWelcome(codec: Codec, start: Start): Welcome | null {
@@ -259,10 +265,8 @@ export class Room {
     if (from + page.pieces.length < feed.position.seq) {
       cursor.position = positionAfter(cursor.position, events[page.pieces.length - 1])
       const key = `${codec.subprotocol} ${from}-${cursor.position.seq}`
-      return {
-        frames: this.#remember(this.#pages, key, () => this.#prepare([codec.deliver(this.project, feed.position.epoch, page.pieces, [])])),
-        isLast: false,
-      }
+      const make = () => this.#prepare([codec.deliver(this.project, feed.position.epoch, page.pieces, [])])
+      return { frames: this.#pages.get(feed.flushNo, key, make), isLast: false }
     }
     if (feed.isFlushing) return 'flush'
     const latest = feed.latest.changedSince(cursor.flushNo)
@@ -273,8 +277,9 @@ export class Room {
     }
     const key = `${codec.subprotocol} ${from} ${cursor.flushNo}`
     const due = { epoch: feed.position.epoch, events, latest }
-    const frames = this.#remember(this.#pages, key, () => this.#prepare(deliverMessages(codec, this.project, due)))
-    return { frames: events.length + latest.length === 0 ? null : frames, isLast: true }
+    if (events.length + latest.length === 0) return { frames: null, isLast: true }
+    const make = () => this.#prepare(deliverMessages(codec, this.project, due))
+    return { frames: this.#pages.get(feed.flushNo, key, make), isLast: true }
   }
 
   #prepare(messages: readonly Encoded[]): Frames {
@@ -287,22 +292,6 @@ export class Room {
     if (recent) return recent
     // The stream may be ahead of what was flushed here, and those events will come with the next flush.
     return this.#stream.known(position)?.filter(({ source }) => source.seq <= this.#feed.position.seq) ?? null
-  }
-
-  /** What is made of the same flush for many. */
-  #remember<Value>(made: Map<string, Value>, key: string, make: () => Value): Value
-  #remember<Value>(made: Map<string, Value>, key: string, make: () => Value | null): Value | null {
-    if (this.#rememberedFlush !== this.#feed.flushNo) {
-      this.#rememberedFlush = this.#feed.flushNo
-      this.#welcomes.clear()
-      this.#pages.clear()
-    }
-    const known = made.get(key)
-    if (known) return known
-    const value = make()
-    if (made.size >= MAX_REMEMBERED) made.clear()
-    if (value) made.set(key, value)
-    return value
   }
 }
 

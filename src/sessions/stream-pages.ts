@@ -29,6 +29,7 @@ const MAX_PAGES = 8
 export class StreamPages {
   readonly #options: StreamPagesOptions
   readonly #pages = new Map<string, Page>()
+  #cancelTimer: (() => void) | null = null
 
   constructor(options: StreamPagesOptions) {
     this.#options = options
@@ -46,6 +47,7 @@ export class StreamPages {
     const reading = this.#read(after)
     const page: Page = { readAt: this.#options.clock.now(), reading, events: null }
     this.#pages.set(key, page)
+    this.#forgetLater()
     reading.then(
       (events) => {
         page.events = events
@@ -65,6 +67,8 @@ export class StreamPages {
   /** What was read belongs to another history. */
   clear(): void {
     this.#pages.clear()
+    this.#cancelTimer?.()
+    this.#cancelTimer = null
   }
 
   async #read(after: Position): Promise<readonly News<BusEvent>[] | null> {
@@ -75,6 +79,14 @@ export class StreamPages {
 
   #forget(key: string, page: Page): void {
     if (this.#pages.get(key) === page) this.#pages.delete(key)
+  }
+
+  #forgetLater(): void {
+    this.#cancelTimer ??= this.#options.clock.after(KEPT_MS, () => {
+      this.#cancelTimer = null
+      this.#forgetOld()
+      if (this.#pages.size > 0) this.#forgetLater()
+    })
   }
 
   #forgetOld(): void {

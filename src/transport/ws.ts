@@ -47,6 +47,7 @@ const SOCKET = Symbol('socket')
 type Attached<Base = WebSocket> = Base & { [SOCKET]?: WsSocket }
 
 const NOTHING = Buffer.alloc(0)
+const NO_TOPICS: readonly string[] = []
 
 /** Byte counters of a TCP handle of Node; not public, so perhaps absent. */
 interface Handle {
@@ -221,7 +222,8 @@ class WsSocket implements TransportSocket {
   readonly #ws: WebSocket
   readonly #duplex: Duplex
   readonly #transport: WsTransport
-  readonly #joined = new Set<string>()
+  /** Few, and for most sockets one: a set each would be a tenth of an idle socket's memory. */
+  #joined: readonly string[] = NO_TOPICS
 
   constructor(ws: WebSocket, duplex: Duplex, transport: WsTransport) {
     this.#ws = ws
@@ -288,15 +290,16 @@ class WsSocket implements TransportSocket {
   }
 
   subscribe(topic: string): void {
-    if (!this.isOpen || this.#isSlow) return
+    if (!this.isOpen || this.#isSlow || this.#joined.includes(topic)) return
     const sockets = this.#transport.topics.get(topic)
     if (sockets) sockets.add(this)
     else this.#transport.topics.set(topic, new Set([this]))
-    this.#joined.add(topic)
+    this.#joined = [...this.#joined, topic]
   }
 
   unsubscribe(topic: string): void {
-    if (!this.#joined.delete(topic)) return
+    if (!this.#joined.includes(topic)) return
+    this.#joined = this.#joined.filter((joined) => joined !== topic)
     const sockets = this.#transport.topics.get(topic)
     sockets?.delete(this)
     if (sockets?.size === 0) this.#transport.topics.delete(topic)

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Grants, hasRole, higherRole, listMembers, putMember, removeMember, roleIn } from '../../src/db/members.js'
+import { type Grants, hasRole, higherRole, listMembers, putMember, readRoster, removeMember, roleIn } from '../../src/db/members.js'
 import { ensureUser } from '../../src/db/users.js'
 import { newId, type ProjectId, type UserId } from '../../src/ids.js'
 import { ROLES, type Role } from '../../src/protocol/views.js'
@@ -45,6 +45,24 @@ describe.each(DATABASES)('members on $name', ({ create }) => {
     expect(member).toMatchObject({ project: review.project, user: { id: 'cleo', name: 'Cleo' }, role: 'analyst' })
     expect(await review.news()).toEqual([{ type: 'member.changed', actor: 'ana', data: { member } }])
     expect(await ask(grants('cleo'))).toBe('analyst')
+  })
+
+  test('all of a project are read at once, up to a limit; what does not exist has none', async () => {
+    await put('cleo', 'admin')
+    await put('ben', 'viewer')
+    const roster = await readRoster(database.db, review.project, 10)
+    expect(roster).toEqual(
+      new Map([
+        ['cleo', 'admin'],
+        ['ben', 'viewer'],
+      ]),
+    )
+    expect(await readRoster(database.db, review.project, 2)).toEqual(roster)
+    expect(await readRoster(database.db, review.project, 1)).toBe('too-many')
+    await removeMember(database.db, review.project, 'ben' as UserId, ANA)
+    await removeMember(database.db, review.project, 'cleo' as UserId, ANA)
+    expect(await readRoster(database.db, review.project, 10)).toEqual(new Map())
+    expect(await readRoster(database.db, newId<ProjectId>(), 10)).toBeNull()
   })
 
   test('the same role again tells nobody', async () => {

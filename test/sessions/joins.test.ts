@@ -280,7 +280,7 @@ describe('losing a project', () => {
   test('[C9] a membership that is removed while its holder joins does not let it in', async () => {
     const roles = new Gate<Role | null>()
     const snapshots = new Gate<Snapshot>()
-    await open({ membership: () => roles.ask(), snapshot: () => snapshots.ask() })
+    await open({ membership: () => roles.ask(), roster: async () => 'too-many', snapshot: () => snapshots.ask() })
     const project = fixture.project({ ana: 'analyst' })
     const ana = await fixture.signIn('ana')
     ana.join(project)
@@ -298,6 +298,7 @@ describe('losing a project', () => {
   test('[C9] nobody hears a project on the strength of a role that cannot be asked: the client joins again', async () => {
     let isAway = false
     await open({
+      roster: async () => 'too-many',
       membership: async ({ user }, project) => {
         if (isAway) throw new AppError('DB_BUSY')
         return fixture.role(project, user.id)

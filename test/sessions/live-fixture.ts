@@ -6,6 +6,7 @@ import { expect } from 'vitest'
 import { WebSocket } from 'ws'
 import type { Bus, BusItem } from '../../src/bus/bus.js'
 import { MemoryBus } from '../../src/bus/memory-bus.js'
+import { grantedRole, higherRole } from '../../src/db/members.js'
 import { newId, type ProjectId } from '../../src/ids.js'
 import { createLog } from '../../src/log.js'
 import { type ClientMessage, MAX_CLIENT_FRAME_BYTES, type ServerMessage } from '../../src/protocol/messages.js'
@@ -65,7 +66,8 @@ export class LiveFixture {
       tickets: this.tickets,
       publish: (request) => this.#publisher.publish(request),
       cookie: async (value) => this.cookies.get(value) ?? null,
-      membership: async ({ user }, project) => this.role(project, user.id),
+      membership: async (principal, project) => this.judge(principal, project),
+      roster: async (project) => this.#roles.get(project) ?? null,
       snapshot: async (project) => (this.#roles.has(project) ? snapshotOf(project) : null),
       isOriginAllowed: (origin) => origin === ORIGIN,
       maxSessionsPerUser: 0,
@@ -103,6 +105,12 @@ export class LiveFixture {
     const project = newId<ProjectId>()
     this.#roles.set(project, new Map(Object.entries(members)))
     return project
+  }
+
+  /** What the database would say. */
+  judge(principal: Principal, project: ProjectId): Role | null {
+    const roles = this.#roles.get(project)
+    return roles ? higherRole(roles.get(principal.user.id) ?? null, grantedRole(principal, project)) : null
   }
 
   role(project: ProjectId, user: string): Role | null {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MemoryBus } from '../../src/bus/memory-bus.js'
 import { OutboxPublisher } from '../../src/bus/outbox.js'
 import { findJobIds } from '../../src/db/jobs.js'
-import { mayPublish, roleIn } from '../../src/db/members.js'
+import { mayPublish, readRoster, roleIn } from '../../src/db/members.js'
 import { findPendingProjects, markOutboxPublished, readPendingOutbox, reopenOutbox } from '../../src/db/outbox.js'
 import { readSnapshot } from '../../src/db/snapshot.js'
 import { AppError } from '../../src/errors.js'
@@ -75,6 +75,7 @@ describe('a process, from HTTP over the database and the bus to its sessions', (
       publish: () => Promise.reject(new AppError('FORBIDDEN')),
       cookie: (value) => cookiePrincipal(db, value),
       membership: (principal, project) => roleIn(db, principal, project),
+      roster: (project) => readRoster(db, project, 1_000),
       snapshot: (project) => readSnapshot(db, project),
       isOriginAllowed,
       maxSessionsPerUser: 0,

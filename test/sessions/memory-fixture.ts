@@ -40,6 +40,8 @@ export class MemoryFixture {
       cookie: async () => null,
       publish: () => Promise.reject(new AppError('FORBIDDEN')),
       membership: async ({ user }, project) => this.#roles.get(project)?.get(user.id) ?? null,
+      // As if too many: each is asked for.
+      roster: async (project) => (this.#roles.has(project) ? 'too-many' : null),
       snapshot: async (project) => (this.#roles.has(project) ? snapshotOf(project) : null),
       isOriginAllowed: () => true,
       maxSessionsPerUser: 0,

@@ -16,7 +16,8 @@ describe('two processes on one Redis', () => {
     // One database for both.
     other = await LiveFixture.open({
       bus: new RedisBus({ url: proxy.url, prefix }),
-      membership: async ({ user }, project) => one.role(project, user.id),
+      membership: async (principal, project) => one.judge(principal, project),
+      roster: async () => 'too-many',
       snapshot: async (project) => snapshotOf(project),
     })
   })
