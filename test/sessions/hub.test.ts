@@ -337,7 +337,7 @@ describe('the hub', () => {
     await rig.hub.stop()
   })
 
-  test('a socket that ends while it joins is no member', async () => {
+  test('[J7] a socket that ends while it joins is no member, and holds no subscription', async () => {
     const rig = new Rig()
     const ana = new Listener(rig.transport)
     await rig.join(ana)

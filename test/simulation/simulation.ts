@@ -146,6 +146,12 @@ class Simulation {
         await this.#pause()
         return role
       },
+      roster: async (project) => {
+        const own = [...this.#roles].filter(([key]) => key.startsWith(`${project} `))
+        const roster = new Map(own.map(([key, role]) => [key.slice(project.length + 1), role]))
+        await this.#pause()
+        return roster
+      },
       snapshot: (project) => this.#snapshot(project),
       isOriginAllowed: () => true,
       maxSessionsPerUser: 0,
