@@ -108,13 +108,6 @@ export const MUTANTS = [
   ],
   ['sessions/snapshots.ts', 'this.#reading ??=', 'this.#reading =', 'snapshots are not shared', joins],
   ['sessions/stream-pages.ts', 'if (known) return known.reading', '', 'each resume reads the stream', resume],
-  [
-    'sessions/recent-events.ts',
-    'this.#events.slice(this.#first + offset)',
-    'this.#events.slice(this.#first + offset + 1)',
-    'a resume skips an event',
-    [...hub, ...resume],
-  ],
   // Sessions
   ['sessions/session.ts', 'if (backlog.isSlow) this.#owner.onRecovered(this)', '', 'who was slow is not sent back', backlog],
   [
