@@ -32,6 +32,7 @@ import { loadSecret } from './secret.js'
 import { TokenAuthority } from './sessions/auth.js'
 import { LiveServer } from './sessions/live-server.js'
 import { allowedOrigins } from './sessions/origins.js'
+import { frameRateTimes } from './sessions/session.js'
 import { Tickets } from './sessions/tickets.js'
 import { createUwsTransport } from './transport/uws.js'
 import { loadUws } from './transport/uws-loader.js'
@@ -177,6 +178,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
       snapshot: (project) => readSnapshot(db, project),
       isOriginAllowed,
       maxSessionsPerUser: config.MAX_SESSIONS_PER_USER,
+      frameRate: frameRateTimes(config.RATE_LIMIT_FACTOR),
     })
     tellBusState = () => live.setBusState(lostConnections.size === 0 ? 'ok' : 'degraded')
     tellBusState()

@@ -64,6 +64,13 @@ export const VARIABLES = {
     .default([])
     .describe('Further origins whose pages may connect, separated by commas.'),
   MAX_SESSIONS_PER_USER: count(0, 1_000_000).default(50).describe('Live sessions of one user in one process; 0: no limit.'),
+  RATE_LIMIT_FACTOR: z
+    .string()
+    .regex(/^\d+(\.\d+)?$/, 'must be a number like 1 or 0.5')
+    .transform(Number)
+    .pipe(z.number().min(0).max(1_000, 'must be at most 1000'))
+    .default(1)
+    .describe('What the rates that are allowed are multiplied by; 0: no limit of any rate.'),
   MAX_RUNNING_JOBS: count(1, 100).default(5).describe('Jobs that run at once; further ones are queued.'),
   STREAM_MAX_EVENTS: count(100, 10_000_000).default(10_000).describe('Events that a project keeps for who resumes.'),
   STREAM_MAX_AGE_MS: count(1_000, 2_592_000_000)

@@ -50,6 +50,7 @@ test.each([
   ['PORT', ['0', '65535'], ['-1', '65536', '80.5', 'x']],
   ['MAX_RUNNING_JOBS', ['1', '100'], ['0', '101']],
   ['MAX_SESSIONS_PER_USER', ['0', '1000000'], ['1000001']],
+  ['RATE_LIMIT_FACTOR', ['0', '1', '0.5', '1000'], ['-1', '1001', '1e3', 'x', '.5']],
   ['STREAM_MAX_EVENTS', ['100', '10000000'], ['99', '10000001']],
   ['STREAM_MAX_AGE_MS', ['1000', '2592000000'], ['999', '2592000001']],
 ] as const)('%s is taken up to its limits and no further', (name, good, bad) => {

@@ -24,7 +24,7 @@ import { Joins } from './joins.js'
 import { Memberships, type MembershipsOptions } from './memberships.js'
 import type { FanoutCounters } from './news.js'
 import { Notice } from './notice.js'
-import { type FrameRate, Session, type SessionOwner, type SessionState } from './session.js'
+import { type FrameRate, frameRateTimes, Session, type SessionOwner, type SessionState } from './session.js'
 import { type Heartbeat, Sweep } from './sweep.js'
 import { UserSessions } from './user-sessions.js'
 
@@ -79,8 +79,7 @@ export interface LiveServerOptions extends AuthenticationOptions, Omit<Membershi
 const DEFAULTS = {
   heartbeat: { intervalMs: 25_000, timeoutMs: 10_000 },
   helloTimeoutMs: 5_000,
-  // A page that opens all its projects at once is nobody who floods.
-  frameRate: { perSecond: 50, burst: MAX_SESSION_PROJECTS },
+  frameRate: frameRateTimes(1),
   sweepMs: 1_000,
   // Somebody who reloads a page finds the project still subscribed.
   graceMs: 5_000,

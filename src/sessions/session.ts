@@ -51,6 +51,15 @@ export interface FrameRate {
   readonly burst: number
 }
 
+/** A page that opens all its projects at once is nobody who floods. */
+const FRAME_RATE: FrameRate = { perSecond: 50, burst: MAX_SESSION_PROJECTS }
+
+/** The usual rate times the factor; null for no limit, which is a factor of 0. */
+export function frameRateTimes(factor: number): FrameRate | null {
+  if (factor === 0) return null
+  return { perSecond: Math.ceil(FRAME_RATE.perSecond * factor), burst: Math.ceil(FRAME_RATE.burst * factor) }
+}
+
 /** Acts that may wait for those before them. A client that honours the limits of frames and projects stays far below. */
 const MAX_TURNS = 1_000
 
