@@ -237,7 +237,7 @@ describe('joining', () => {
     await ana.joined(project)
   })
 
-  test('a client that queues joins and leaves without end is closed with 4006', async () => {
+  test('[J5] a client that queues joins and leaves without end is closed with 4006', async () => {
     const snapshots = new Gate<Snapshot>()
     await open({ snapshot: () => snapshots.ask() })
     const project = fixture.project({ ana: 'analyst' })
