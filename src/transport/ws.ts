@@ -257,8 +257,10 @@ class WsSocket implements TransportSocket {
   }
 
   send(frames: Frames): SendResult {
-    this.push(frames, performance.now())
-    if (!this.isOpen || this.#isSlow) return 'dropped'
+    if (!this.canSend()) return 'dropped'
+    this.lastSentAt = performance.now()
+    // Made by `prepare` above.
+    this.#duplex.write((frames as WsFrames).wire)
     if (this.#duplex.writableLength === 0) return 'sent'
     this.#awaitDrain()
     return 'queued'
@@ -268,7 +270,6 @@ class WsSocket implements TransportSocket {
   push(frames: Frames, now: number): void {
     if (!this.canSend()) return
     this.lastSentAt = now
-    // Made by `prepare` above.
     this.#duplex.write((frames as WsFrames).wire)
   }
 
