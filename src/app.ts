@@ -114,6 +114,12 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     })
     outbox.start()
     stops.push(() => outbox.stop())
+    // Until there are sessions to tell.
+    let tellProjectChanged: (project: ProjectId) => void = () => {}
+    const wakeOutbox = (project: ProjectId) => {
+      tellProjectChanged(project)
+      outbox.wake(project)
+    }
 
     const housekeeping = setInterval(
       () => void sweep(db).catch((error) => log.warn({ err: error }, 'housekeeping failed')),
@@ -121,7 +127,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     )
     stops.push(() => clearInterval(housekeeping))
 
-    const worker = config.ROLE === 'serve' ? null : startWorker({ config, db, slots, bus, outbox, log, onJob, stops })
+    const worker = config.ROLE === 'serve' ? null : startWorker({ config, db, slots, bus, wakeOutbox, log, onJob, stops })
     const wakeJobs = () => worker?.wake()
     if (config.ROLE === 'work') return { db, isEmbedded, secret, address: null, liveUrl: null, wakeJobs, drain: async () => {}, stop }
 
@@ -157,7 +163,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
       liveUrl,
       dashboardDir: DASHBOARD_DIR,
       wakeJobs,
-      wakeOutbox: (project) => outbox.wake(project),
+      wakeOutbox,
       closeSessions: (credential) => live.closeCredential(credential),
       projectDeleted: (project) => live.closeProject(project),
     })
@@ -182,6 +188,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     })
     tellBusState = () => live.setBusState(lostConnections.size === 0 ? 'ok' : 'degraded')
     tellBusState()
+    tellProjectChanged = (project) => live.projectChanged(project)
     live.start()
     // Before HTTP ends: closing a server waits for its sockets.
     stops.push(() => live.stop())
@@ -208,12 +215,12 @@ function startWorker(parts: {
   readonly db: Db
   readonly slots: number
   readonly bus: Bus
-  readonly outbox: OutboxPublisher
+  readonly wakeOutbox: (project: ProjectId) => void
   readonly log: Log
   readonly onJob: (job: JobView) => void
   readonly stops: (() => Promise<void> | void)[]
 }): JobWorker {
-  const { config, db, slots, bus, outbox, log, onJob, stops } = parts
+  const { config, db, slots, bus, wakeOutbox, log, onJob, stops } = parts
   const progress = new ProgressPublisher((job) => {
     const item = {
       kind: 'latest',
@@ -240,7 +247,7 @@ function startWorker(parts: {
       progress.update(job)
       onJob(job)
     },
-    wakeOutbox: (project) => outbox.wake(project),
+    wakeOutbox,
     log,
   })
   worker.start()

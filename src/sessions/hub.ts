@@ -118,6 +118,11 @@ export class Hub {
     return members
   }
 
+  /** The project's state has changed, and the news of it are still to come. */
+  forgetSnapshot(project: ProjectId): void {
+    this.#entries.get(project)?.room.forgetSnapshot()
+  }
+
   /** Ends all subscriptions. */
   async stop(): Promise<void> {
     this.#isStopped = true

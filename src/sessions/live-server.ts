@@ -178,6 +178,11 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
     for (const member of this.#hub.dismiss(project)) member.notify(notice)
   }
 
+  /** Something stored of the project has changed: who joins from now on must see it. Its news come by the bus. */
+  projectChanged(project: ProjectId): void {
+    this.#hub.forgetSnapshot(project)
+  }
+
   /** What the bus can do now: everybody is told of a change (D9). */
   setBusState(bus: StatusMessage['bus']): void {
     if (bus === this.#busState) return

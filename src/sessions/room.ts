@@ -105,7 +105,7 @@ export class Room {
     this.#stream = new StreamPages(options)
     this.#welcomes = new ShortMemory(options.clock)
     this.#pages = new ShortMemory(options.clock)
-    this.#snapshots = new Snapshots({ ...options, position: () => this.#feed.position, generation: () => this.#generation })
+    this.#snapshots = new Snapshots({ ...options, feed: this.#feed, generation: () => this.#generation })
   }
 
   /** What was there when the subscription began; messages that came before this call follow. */
@@ -182,8 +182,14 @@ export class Room {
     this.#feed.close()
   }
 
+  /** The state has changed, and the news of it are still to come. */
+  forgetSnapshot(): void {
+    this.#snapshots.forget()
+  }
+
   /** What was made of a history that does not go on. */
   #forget(): void {
+    this.#snapshots.forget()
     this.#stream.clear()
     this.#welcomes.clear()
     this.#pages.clear()

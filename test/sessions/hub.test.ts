@@ -327,6 +327,7 @@ describe('the hub', () => {
     const [ana, ben] = [new Listener(rig.transport), new Listener(rig.transport)]
     await rig.join(ana)
     await rig.finish()
+    rig.hub.forgetSnapshot(rig.project)
     await rig.join(ben)
     await rig.publish(3)
     await rig.bus.lose(rig.project)

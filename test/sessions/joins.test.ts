@@ -4,7 +4,9 @@ import { MemoryBus } from '../../src/bus/memory-bus.js'
 import { AppError } from '../../src/errors.js'
 import { newId, type ProjectId } from '../../src/ids.js'
 import type { Role, Snapshot } from '../../src/protocol/views.js'
+import { FakeClock } from './fake-clock.js'
 import { eventItem, Gate, LiveFixture, type LiveFixtureOptions, latestItem, snapshotOf } from './live-fixture.js'
+import { MemoryFixture } from './memory-fixture.js'
 
 let fixture: LiveFixture
 const open = async (options: LiveFixtureOptions = {}) => {
@@ -118,6 +120,7 @@ describe('joining', () => {
     ben.join(project)
     ;(await snapshots.next())(snapshotOf(project))
     await ben.next('joined')
+    fixture.live.projectChanged(project)
     const ana = await fixture.signIn('ana')
     ana.join(project)
     const answer = await snapshots.next()
@@ -145,6 +148,7 @@ describe('joining', () => {
     ana.join(project)
     ;(await snapshots.next())(snapshotOf(project))
     await ana.next('joined')
+    fixture.live.projectChanged(project)
     ana.join(project)
     const answer = await snapshots.next()
     await fixture.publish(project, eventItem())
@@ -163,6 +167,7 @@ describe('joining', () => {
     const ana = await fixture.signIn('ana')
     await ana.joined(project)
     answer = () => Promise.reject(new AppError('DB_BUSY'))
+    fixture.live.projectChanged(project)
     const ref = ana.join(project)
     expect(await ana.next('error')).toMatchObject({ ref, code: 'DB_BUSY', retryable: true })
     await fixture.publish(project, eventItem())
@@ -218,6 +223,54 @@ describe('joining', () => {
     answer(snapshotOf(project))
     await Promise.all(sessions.map((session) => session.next('joined')))
     expect(snapshots.asked).toEqual([])
+  })
+
+  test('[J8] who joins while nothing is heard of a project shares the snapshot of before, for five seconds', async () => {
+    let snapshots = 0
+    const clock = new FakeClock()
+    const fixture = new MemoryFixture({
+      clock,
+      snapshot: async (id) => {
+        snapshots++
+        return snapshotOf(id)
+      },
+    })
+    const project = fixture.project()
+    for (let count = 0; count < 3; count++) await fixture.joined('ana', project)
+    expect(snapshots).toBe(1)
+    await fixture.publish(project)
+    const late = await fixture.joined('ana', project)
+    expect(snapshots, 'something was heard').toBe(2)
+    fixture.live.projectChanged(project)
+    await fixture.joined('ana', project)
+    expect(snapshots, 'something was stored').toBe(3)
+    await clock.advance(4_999)
+    await fixture.joined('ana', project)
+    expect(snapshots).toBe(3)
+    await clock.advance(1)
+    await fixture.joined('ana', project)
+    expect(snapshots, 'it is old').toBe(4)
+    await fixture.publish(project)
+    expect(late.next('deliver').events.map(({ seq }) => seq)).toEqual([2])
+  })
+
+  test('[J8] a snapshot that was begun before a change is not for who comes after it', async () => {
+    const snapshots = new Gate<Snapshot>()
+    await open({ snapshot: () => snapshots.ask() })
+    const project = fixture.project({ ana: 'analyst' })
+    const [ana, ben] = [await fixture.signIn('ana'), await fixture.signIn('ana')]
+    ana.join(project)
+    const old = await snapshots.next()
+    fixture.live.projectChanged(project)
+    ben.join(project)
+    const fresh = await snapshots.next()
+    const renamed = snapshotOf(project)
+    fresh({ ...renamed, project: { ...renamed.project, name: 'Renamed' } })
+    old(snapshotOf(project))
+    expect((await ben.next('joined')).snapshot?.project.name).toBe('Renamed')
+    expect((await ana.next('joined')).snapshot?.project.name).toBe('Demo')
+    // And it is the newer one that is kept.
+    expect((await (await fixture.signIn('ana')).joined(project)).snapshot?.project.name).toBe('Renamed')
   })
 
   test('[D9] a bus that cannot be reached refuses the join for now, and the session stays', async () => {
@@ -325,6 +378,7 @@ describe('losing a project', () => {
     ana.join(project)
     ;(await snapshots.next())(snapshotOf(project))
     await ana.next('joined')
+    fixture.live.projectChanged(project)
     ben.join(project)
     const answer = await snapshots.next()
     fixture.deleteProject(project)

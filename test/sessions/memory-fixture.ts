@@ -13,6 +13,7 @@ import { eventItem, snapshotOf } from './live-fixture.js'
 import { MemorySocket, MemoryTransport } from './memory-transport.js'
 
 export interface MemoryFixtureOptions extends Partial<LiveServerOptions> {
+  readonly clock?: FakeClock
   readonly busOptions?: MemoryBusOptions
 }
 
@@ -20,13 +21,15 @@ const HOUR_MS = 3_600_000
 
 /** A live server without a network and with time of its own: everything happens when the test says so. */
 export class MemoryFixture {
-  readonly clock = new FakeClock()
-  readonly transport = new MemoryTransport({ pushes: 'at-once', now: () => this.clock.now() })
+  readonly clock: FakeClock
+  readonly transport: MemoryTransport
   readonly bus: MemoryBus
   readonly live: LiveServer
   readonly #roles = new Map<ProjectId, Map<string, Role>>()
 
-  constructor({ busOptions, ...options }: MemoryFixtureOptions = {}) {
+  constructor({ busOptions, clock = new FakeClock(), ...options }: MemoryFixtureOptions = {}) {
+    this.clock = clock
+    this.transport = new MemoryTransport({ pushes: 'at-once', now: () => clock.now() })
     this.bus = new MemoryBus({ now: () => this.clock.today(), ...busOptions })
     this.live = new LiveServer({
       bus: this.bus,
