@@ -1,4 +1,4 @@
-import { webcrypto } from 'node:crypto'
+import { createSecretKey, type KeyObject, webcrypto } from 'node:crypto'
 import { errors, jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
 import { AppError } from '../errors.js'
@@ -89,12 +89,12 @@ const CLAIMS = z.object({
 
 /** Makes and judges the JWTs of this installation (HS256, one secret). */
 export class TokenAuthority {
-  readonly #secret: Uint8Array
+  readonly #secret: KeyObject
   readonly #key: Promise<webcrypto.CryptoKey>
 
   constructor({ secret }: TokenAuthorityOptions) {
     if (secret.length < MIN_SECRET_BYTES) throw new Error(`secret has ${secret.length} bytes, must have at least ${MIN_SECRET_BYTES}`)
-    this.#secret = secret
+    this.#secret = createSecretKey(secret)
     // Imported once: jose would import a raw secret again for each token.
     this.#key = webcrypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify'])
   }

@@ -225,6 +225,7 @@ export class Session implements SocketListener, Member {
 
   /** Whether one more project would be too many; those that are being joined count (J1). */
   isFull(project: ProjectId): boolean {
+    if (this.joinedProjects.size + (this.#turns?.size ?? 0) < MAX_SESSION_PROJECTS) return false
     if (this.joinedProjects.has(project) || this.hasTurn(project)) return false
     return this.projects.length >= MAX_SESSION_PROJECTS
   }
