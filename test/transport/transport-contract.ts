@@ -223,6 +223,7 @@ export function transportContract(name: string, create: (options: ContractOption
         client.send(BINARY, Buffer.from('bytes'))
         await heard.until(() => heard.messages.length === 2)
         expect(heard.messages[0]).toBe('grüße')
+        expect(heard.messages[1]).not.toBe('bytes')
         expect(Buffer.from(heard.messages[1] as Uint8Array).toString()).toBe('bytes')
       })
 
