@@ -9,7 +9,7 @@ import { type Command, PEERS, type PeerName, type Stats } from './live/server.js
 import { SECRET } from './live/tallyroom.js'
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
-const WINDOWS = 3
+const WINDOWS = 5
 const WINDOW_MS = 1_500
 const DAY_MS = 86_400_000
 /** Above this the generator, not the server, may be what is measured. */
