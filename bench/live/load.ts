@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net'
 import type { PeerName } from './server.js'
 
 export type LoadCommand =
-  /** Opens sessions, spread over the rooms; answers how long until all had joined. */
+  /** Opens so many sessions more, spread over the rooms; answers how long until all had joined. */
   | {
       readonly kind: 'open'
       readonly peer: PeerName
@@ -12,8 +12,14 @@ export type LoadCommand =
       readonly rooms: readonly string[]
       readonly tokens: readonly string[]
     }
+  /** Cuts all of them. */
+  | { readonly kind: 'cut' }
   | { readonly kind: 'begin'; readonly mode: 'latency' | 'count' }
   | { readonly kind: 'end' }
+  /** From here on the first session takes so many bytes a second and is not measured; null: it reads on, and is measured again. */
+  | { readonly kind: 'slow'; readonly bytesPerSecond: number | null }
+  /** Resolves when the first session has been sent away as lagging, and has joined again. */
+  | { readonly kind: 'recovered' }
 
 export interface Opened {
   readonly ms: number
@@ -34,13 +40,18 @@ export interface LoadResult {
 
 /** Handshakes at once. */
 const CONCURRENCY = 100
-const SOURCES = 4
+/** Above some 2,000 of one source the kernel looks longer for a free port than a handshake takes. */
+const SOURCES = 16
+const SLOW_READS_PER_SECOND = 10
 
 const MARK = Buffer.from('"t":')
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
 
 const nowUs = () => Number(process.hrtime.bigint() / 1_000n)
-const sessions: Session[] = []
+let sessions: Session[] = []
+let slow: { readonly reading: NodeJS.Timeout | undefined } | null = null
+let rejoins = 0
+let onRecovered: (() => void) | null = null
 let mode: 'latency' | 'count' | null = null
 let latenciesUs: number[] = []
 let beganAt = 0
@@ -116,7 +127,7 @@ class Session {
       if (at.length < start + length) break
       const text = at.subarray(start, start + length)
       at = at.subarray(start + length)
-      if (mode === null) this.#onText(this, text)
+      if (mode === null || (slow !== null && this === sessions[0])) this.#onText(this, text)
       else this.#measure(text, start + length)
     }
     this.#rest = at
@@ -141,32 +152,16 @@ function count(data: Buffer): number {
   return events
 }
 
-async function open({ peer, port, sessions: wanted, rooms, tokens }: Extract<LoadCommand, { kind: 'open' }>): Promise<Opened> {
+async function open({ peer, port, sessions: more, rooms, tokens }: Extract<LoadCommand, { kind: 'open' }>): Promise<Opened> {
   const cpuBefore = process.cpuUsage()
   const startedAt = performance.now()
-  const isOurs = peer.startsWith('tallyroom')
-  let next = 0
+  const wanted = sessions.length + more
+  let next = sessions.length
   const one = async () => {
     while (next < wanted) {
       const index = next++
-      const room = rooms[index % rooms.length]!
       await new Promise<void>((resolve) => {
-        const onText = (session: Session, text: Buffer) => {
-          const said = text.toString()
-          if (isOurs) {
-            if (said === '') session.send(JSON.stringify({ type: 'hello', token: tokens[index], joins: [{ ref: 1, project: room }] }))
-            else if (said.includes('"joined"')) resolve()
-            else if (said.includes('"error"')) throw new Error(said)
-            else if (said.includes('"ping"')) session.send('{"type":"pong"}')
-          } else if (peer === 'Socket.IO') {
-            if (said === '2') session.send('3')
-            else if (said.startsWith('0')) session.send('40')
-            else if (said.startsWith('40')) session.send(JSON.stringify(['join', room]).replace(/^/, '42'))
-            else if (said.startsWith('42["joined"')) resolve()
-          } else resolve()
-        }
-        const path = isOurs ? '/v1/live' : peer === 'Socket.IO' ? '/socket.io/?EIO=4&transport=websocket' : `/live?room=${room}`
-        sessions[index] = new Session({ port, index, path, protocol: isOurs ? 'tallyroom.v1.json' : null, onText })
+        sessions[index] = enter(peer, { port, index, room: rooms[index % rooms.length]!, token: tokens[index]! }, resolve)
       })
     }
   }
@@ -174,6 +169,59 @@ async function open({ peer, port, sessions: wanted, rooms, tokens }: Extract<Loa
   const ms = performance.now() - startedAt
   const { user, system } = process.cpuUsage(cpuBefore)
   return { ms, cpu: (user + system) / 1_000 / ms }
+}
+
+/** Connects and does what it takes to be in the room. */
+function enter(
+  peer: PeerName,
+  { port, index, room, token }: { port: number; index: number; room: string; token: string },
+  onEntered: () => void,
+): Session {
+  const isOurs = peer.startsWith('tallyroom')
+  const join = { ref: 1, project: room }
+  const onText = (session: Session, text: Buffer) => {
+    const said = text.toString('latin1', 0, 4_096)
+    if (isOurs) {
+      if (said === '') session.send(JSON.stringify({ type: 'hello', token, joins: [join] }))
+      else if (said.startsWith('{"type":"joined"')) {
+        onEntered()
+        if (rejoins > 0) onRecovered?.()
+      } else if (said.startsWith('{"type":"rejoin"')) {
+        rejoins++
+        session.send(JSON.stringify({ type: 'join', ...join }))
+      } else if (said.startsWith('{"type":"error"')) throw new Error(said)
+      else if (said.startsWith('{"type":"ping"')) session.send('{"type":"pong","at":""}')
+    } else if (peer === 'Socket.IO') {
+      if (said === '2') session.send('3')
+      else if (said.startsWith('40')) session.send(`42${JSON.stringify(['join', room])}`)
+      else if (said.startsWith('0')) session.send('40')
+      else if (said.startsWith('42["joined"')) onEntered()
+    } else onEntered()
+  }
+  const path = isOurs ? '/v1/live' : peer === 'Socket.IO' ? '/socket.io/?EIO=4&transport=websocket' : `/live?room=${room}`
+  return new Session({ port, index, path, protocol: isOurs ? 'tallyroom.v1.json' : null, onText })
+}
+
+async function cut(): Promise<void> {
+  const closed = sessions.map(({ socket }) => new Promise((resolve) => socket.once('close', resolve)))
+  // A reset leaves no port behind that waits.
+  for (const { socket } of sessions) socket.resetAndDestroy()
+  await Promise.all(closed)
+  sessions = []
+}
+
+function slowDown(bytesPerSecond: number | null): void {
+  clearInterval(slow?.reading)
+  const { socket } = sessions[0]!
+  if (bytesPerSecond === null) {
+    slow = null
+    socket.resume()
+    return
+  }
+  socket.pause()
+  const piece = Math.round(bytesPerSecond / SLOW_READS_PER_SECOND)
+  const reading = piece > 0 ? setInterval(() => socket.read(piece), 1_000 / SLOW_READS_PER_SECOND) : undefined
+  slow = { reading }
 }
 
 function end(): LoadResult {
@@ -193,7 +241,17 @@ let acknowledging: NodeJS.Timeout | undefined
 
 process.on('message', async (command: LoadCommand) => {
   if (command.kind === 'open') process.send?.({ value: await open(command) })
-  else if (command.kind === 'begin') {
+  else if (command.kind === 'cut') {
+    await cut()
+    process.send?.({ value: null })
+  } else if (command.kind === 'slow') {
+    slowDown(command.bytesPerSecond)
+    process.send?.({ value: null })
+  } else if (command.kind === 'recovered') {
+    onRecovered = () => process.send?.({ value: null })
+    slowDown(0)
+    sessions[0]!.socket.resume()
+  } else if (command.kind === 'begin') {
     mode = command.mode
     latenciesUs = []
     for (const session of sessions) session.bytes = session.events = 0

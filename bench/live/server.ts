@@ -15,8 +15,8 @@ export interface Peer {
 }
 
 export type Command =
-  /** `perSecond` events to each room, one at a time, rooms evenly apart. */
-  | { readonly kind: 'pace'; readonly rooms: readonly string[]; readonly perSecond: number; readonly ms: number }
+  /** `perSecond` events of so many bytes (200 unless told) to each room, one at a time, rooms evenly apart. */
+  | { readonly kind: 'pace'; readonly rooms: readonly string[]; readonly perSecond: number; readonly ms: number; readonly bytes?: number }
   /** As many events to one room as its sessions take. */
   | { readonly kind: 'flood'; readonly room: string; readonly ms: number }
   /** Events of the flood that sessions have received. */
@@ -38,9 +38,9 @@ const BATCH = 50
 /** Microseconds on a clock that all processes of the machine share. */
 export const nowUs = () => Number(process.hrtime.bigint() / 1_000n)
 
-function eventAt(dueUs: number): string {
+function eventAt(dueUs: number, bytes = EVENT_BYTES): string {
   const head = `{"t":${dueUs},"text":"`
-  return `${head}${'x'.repeat(EVENT_BYTES - head.length - 2)}"}`
+  return `${head}${'x'.repeat(bytes - head.length - 2)}"}`
 }
 
 async function open(name: PeerName): Promise<Peer> {
@@ -62,14 +62,14 @@ async function main(name: PeerName): Promise<void> {
   const peer = await open(name)
   let taken = 0
 
-  const pace = async ({ rooms, perSecond, ms }: Extract<Command, { kind: 'pace' }>) => {
+  const pace = async ({ rooms, perSecond, ms, bytes }: Extract<Command, { kind: 'pace' }>) => {
     const startedUs = nowUs()
     const gapUs = 1_000_000 / (perSecond * rooms.length)
     const total = Math.floor((ms * 1_000) / gapUs)
     for (let sent = 0; sent < total; ) {
       while (sent < total && startedUs + sent * gapUs <= nowUs()) {
         // Latency counts from when it was due.
-        peer.publish(rooms[sent % rooms.length]!, [eventAt(Math.round(startedUs + sent * gapUs))])
+        peer.publish(rooms[sent % rooms.length]!, [eventAt(Math.round(startedUs + sent * gapUs), bytes)])
         sent++
       }
       await new Promise((resolve) => setTimeout(resolve, 1))
