@@ -158,7 +158,7 @@ export class Room {
   }
 
   #receiveLatest(latest: Latest): void {
-    if (!isKnownLatest(latest) || latest.data === null) return
+    if (!isKnownLatest(latest) || latest.type !== 'job.progress' || latest.data === null) return
     this.#pending.set(latest.data.job.id, latest.data.job)
     if (this.#progressTimer !== undefined) return
     const waitMs = Math.max(0, this.#shownAt + PROGRESS_INTERVAL_MS - Date.now())

@@ -1,7 +1,7 @@
 // What happens in a project and how it travels (PROTOCOL §6): an *event* has a place in the stream and is never merged
 // or dropped; a *latest value* has a key, and only its newest state matters.
 
-import type { BreakView, JobView, MatchView, MemberView, ProjectView, SourceView } from './views.js'
+import type { BreakView, JobView, MatchView, MemberView, ProjectView, SourceView, UserRef } from './views.js'
 
 /** Data of each event type. */
 export interface EventData {
@@ -29,6 +29,27 @@ export type EventType = keyof EventData
 export interface LatestData {
   /** Key {@link jobKey}, version = the job row's; gone (null) in the same message as the job's last word. */
   readonly 'job.progress': { readonly job: JobView }
+  /** Key {@link presenceKey} of the session, gone at its end; under {@link PRESENCE_COUNT_KEY} how many there are. */
+  readonly presence: Presence | PresenceCount
+  /** Key {@link claimKey}; gone when it ends. */
+  readonly claim: Claim
+}
+
+/** What a session shows of itself. Only the longest present are shown. */
+export interface Presence {
+  readonly user: UserRef
+  readonly state: Readonly<Record<string, unknown>>
+}
+
+/** Sessions that show something of themselves, also those that are too many to be shown. */
+export interface PresenceCount {
+  readonly count: number
+}
+
+/** Who is at work on something. */
+export interface Claim {
+  readonly user: UserRef
+  readonly until: string
 }
 
 export type LatestType = keyof LatestData
@@ -50,7 +71,7 @@ export const EVENT_TYPES = [
   'break.changed',
 ] as const satisfies readonly EventType[]
 
-export const LATEST_TYPES = ['job.progress'] as const satisfies readonly LatestType[]
+export const LATEST_TYPES = ['job.progress', 'presence', 'claim'] as const satisfies readonly LatestType[]
 
 /** An event of the stream as it stands on the wire, `seq` first. */
 export interface Event<Type extends string = string, Data = Readonly<Record<string, unknown>>> {
@@ -94,6 +115,19 @@ export function isKnownLatest(latest: Latest): latest is Latest & KnownLatest {
 /** Key of a job's progress. */
 export function jobKey(jobId: string): string {
   return `job/${jobId}`
+}
+
+/** Key of how many are present. */
+export const PRESENCE_COUNT_KEY = 'presence/count'
+
+/** Key of what a session shows of itself. */
+export function presenceKey(session: string): string {
+  return `presence/${session}`
+}
+
+/** Key of the claim on a target, which is `match/<id>` or `record/<id>`. */
+export function claimKey(target: string): string {
+  return `claim/${target}`
 }
 
 /**

@@ -11,6 +11,7 @@ export interface Join {
   readonly ref: number
   readonly project: string
   readonly since?: Position
+  /** What the session shows of itself to the others from its `joined` on, as `presence` does. */
   readonly presence?: Readonly<Record<string, unknown>>
 }
 
@@ -30,6 +31,33 @@ export interface LeaveMessage {
   readonly type: 'leave'
   readonly ref: number
   readonly project: string
+}
+
+/** What the session shows of itself to everybody in the project; the newest counts. */
+export interface PresenceMessage {
+  readonly type: 'presence'
+  readonly project: string
+  /** At most {@link MAX_PRESENCE_STATE_BYTES}. */
+  readonly state: Readonly<Record<string, unknown>>
+}
+
+/** Says that its user is at work on something, for so long, or for longer. */
+export interface ClaimMessage {
+  readonly type: 'claim'
+  readonly ref: number
+  readonly project: string
+  /** `match/<id>` or `record/<id>`. */
+  readonly target: string
+  /** Default {@link DEFAULT_CLAIM_TTL_MS}, at most {@link MAX_CLAIM_TTL_MS}. */
+  readonly ttlMs?: number
+}
+
+/** Ends a claim of its user. */
+export interface ReleaseMessage {
+  readonly type: 'release'
+  readonly ref: number
+  readonly project: string
+  readonly target: string
 }
 
 /** What somebody publishes: an event, or the newest state of a key. */
@@ -82,12 +110,24 @@ export interface PongMessage {
   readonly at: string
 }
 
-export type ClientMessage = HelloMessage | JoinMessage | LeaveMessage | PublishMessage | RefreshMessage | PongMessage
+export type ClientMessage =
+  | HelloMessage
+  | JoinMessage
+  | LeaveMessage
+  | PresenceMessage
+  | ClaimMessage
+  | ReleaseMessage
+  | PublishMessage
+  | RefreshMessage
+  | PongMessage
 
 export const CLIENT_MESSAGE_TYPES = [
   'hello',
   'join',
   'leave',
+  'presence',
+  'claim',
+  'release',
   'publish',
   'refresh',
   'pong',
@@ -144,7 +184,16 @@ export interface RejoinMessage {
   readonly reason: RejoinReason
 }
 
-/** A `publish` or a `refresh` has been done; `epoch` and `results` belong to the former. */
+/** The target is the user's until then. */
+export interface ClaimedMessage {
+  readonly type: 'claimed'
+  readonly ref: number
+  readonly project: string
+  readonly target: string
+  readonly until: string
+}
+
+/** A `release`, a `publish` or a `refresh` has been done; `epoch` and `results` belong to a `publish`. */
 export interface AckMessage {
   readonly type: 'ack'
   readonly ref: number
@@ -195,6 +244,7 @@ export type ServerMessage =
   | LeftMessage
   | DeliverMessage
   | RejoinMessage
+  | ClaimedMessage
   | AckMessage
   | StatusMessage
   | ExpiringMessage
@@ -210,6 +260,11 @@ export const MAX_SERVER_FRAME_BYTES = 256 * 1024
 export const MAX_FRAME_DEPTH = 16
 /** Joins that a hello may carry (C5). */
 export const MAX_HELLO_JOINS = 100
+/** `state` of a presence, in bytes of JSON in UTF-8. */
+export const MAX_PRESENCE_STATE_BYTES = 1024
+/** How long a claim that says nothing else lasts, and the longest. */
+export const DEFAULT_CLAIM_TTL_MS = 30_000
+export const MAX_CLAIM_TTL_MS = 120_000
 /** Publications of one `publish` (P1). */
 export const MAX_PUBLICATIONS = 1_000
 /** Projects that a session may have joined (J1). */

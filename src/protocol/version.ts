@@ -22,4 +22,10 @@ export const WIRE_CHANGES = [
     schema: 'b3ead5db3b28',
     change: 'publish, refresh; ack, status, expiring, goaway. Compatible: clients ignore types that they do not know',
   },
+  {
+    version: 1,
+    schema: '13035640f38b',
+    change:
+      'presence, claim, release; claimed; errors NOT_JOINED and CLAIMED. Compatible: nobody is shown or held by a client that sends none',
+  },
 ] as const

@@ -13,8 +13,6 @@ const RESERVED_TYPES: ReadonlySet<string> = new Set([
   'comment.edited',
   'comment.removed',
   'cache.invalidated',
-  'presence',
-  'claim',
 ])
 const RESERVED_KEY = /^(presence|claim|cache)\//
 const JOB_KEY = /^job\/(.*)$/s

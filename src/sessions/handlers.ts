@@ -103,6 +103,11 @@ function handleMessage(session: Session, message: ParsedMessage, actions: Sessio
     case 'refresh':
       if (spendsFrame(session, message, actions)) actions.refresh(session, message)
       break
+    case 'presence':
+    case 'claim':
+    case 'release':
+      session.fail(new AppError('UNKNOWN_TYPE'), refOf(message))
+      break
     case 'pong':
       // That it came is all that it says (C7).
       break
