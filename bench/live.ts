@@ -21,6 +21,7 @@ if (unknown.length > 0) {
 }
 if (!existsSync(`${HERE}node_modules/socket.io`))
   execFileSync('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock', '--loglevel', 'error'], { cwd: HERE, stdio: 'inherit' })
+execFileSync(process.execPath, [`${HERE}../node_modules/typescript/bin/tsc`, '-p', HERE], { stdio: 'inherit' })
 const startedAt = performance.now()
 const loadAtStart = loadavg()[0]!
 const authority = new TokenAuthority({ secret: SECRET })

@@ -1,7 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-const HERE = fileURLToPath(new URL('.', import.meta.url))
+/** Compiled as what is shipped is: tsx would give each closure a name, at a cost that sessions would show. */
+const BUILD = fileURLToPath(new URL('../.build/bench/live/', import.meta.url))
 
 /** A child process and its answers, one at a time. */
 export class Child<Asked extends { readonly kind: string }> {
@@ -12,7 +13,7 @@ export class Child<Asked extends { readonly kind: string }> {
   #failed: (error: Error) => void = () => {}
 
   constructor(file: string, args: readonly string[]) {
-    this.process = fork(`${HERE}${file}`, args, { execArgv: ['--expose-gc', '--import', 'tsx'] })
+    this.process = fork(`${BUILD}${file}`, args, { execArgv: ['--expose-gc'] })
     this.port = new Promise((resolve, reject) => {
       this.process.on('message', (message: { port?: number; taken?: number; value?: unknown }) => {
         if (message.port !== undefined) resolve(message.port)

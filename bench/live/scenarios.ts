@@ -138,8 +138,8 @@ async function withServer<Result>(
   tokens: readonly string[],
   use: (parts: Parts) => Promise<Result>,
 ): Promise<Result> {
-  const server = new Child<Command>('server.ts', [peer])
-  const load = new Child<LoadCommand>('load.ts', [])
+  const server = new Child<Command>('server.js', [peer])
+  const load = new Child<LoadCommand>('load.js', [])
   try {
     const names = Array.from({ length: rooms }, (_, index) => `0192f000-0000-7000-8000-${String(index).padStart(12, '0')}`)
     const port = await server.port
