@@ -15,14 +15,14 @@ import type { Notice } from '../../src/sessions/notice.js'
 import type { Member } from '../../src/sessions/room.js'
 import type { Frames, SendResult } from '../../src/transport/transport.js'
 import { FakeClock, settle } from './fake-clock.js'
-import { eventItem, latestItem, snapshotOf } from './live-fixture.js'
+import { eventItem, Gate, latestItem, snapshotOf } from './live-fixture.js'
 import { MemorySocket, MemoryTransport } from './memory-transport.js'
 
 /** A member that the test looks into. */
 class Listener implements Member {
   readonly codec: Codec
   readonly socket: MemorySocket
-  readonly isBackedUp = false
+  isBackedUp = false
   readonly joinedProjects = new Set<ProjectId>()
   isJoining = false
   ref = 0
@@ -40,6 +40,27 @@ class Listener implements Member {
 
   notify(notice: Notice): void {
     this.socket.send(notice.framesFor(this.codec))
+  }
+}
+
+/** A member whose kernel takes nothing from its first frame on, until it is released. */
+class HeldListener extends Listener {
+  readonly #gate = new Gate<void>()
+  #isReleased = false
+
+  override drained(): Promise<void> {
+    return this.#gate.ask()
+  }
+
+  override sendNews(frames: Frames): SendResult {
+    this.isBackedUp = !this.#isReleased
+    return super.sendNews(frames)
+  }
+
+  release(): void {
+    this.#isReleased = true
+    this.isBackedUp = false
+    this.#gate.openFor()
   }
 }
 
@@ -293,6 +314,25 @@ describe('the hub', () => {
     await rig.join(ben)
     await rig.finish()
     expect(ben.socket.received).toMatchObject([{ type: 'joined', latest: [] }])
+    await rig.hub.stop()
+  })
+
+  test('[J3, D4] what is gone while somebody catches up is told to it, and is in nobody’s joined', async () => {
+    const rig = new Rig()
+    const [ana, ben] = [new HeldListener(rig.transport), new Listener(rig.transport)]
+    await rig.bus.publish(rig.project, [latestItem('job/1', 1, { version: 1 }), latestItem('job/2', 1, { version: 1 })])
+    await rig.join(ana)
+    await rig.finish()
+    expect(ana.socket.received).toMatchObject([{ type: 'joined', latest: [{ key: 'job/1' }, { key: 'job/2' }] }])
+    await rig.bus.publish(rig.project, [latestItem('job/1', 2, null)])
+    await rig.finish()
+    await rig.join(ben)
+    await rig.finish()
+    expect(ben.socket.received).toMatchObject([{ type: 'joined', latest: [{ key: 'job/2' }] }])
+    expect(ana.socket.received).toHaveLength(1)
+    ana.release()
+    await rig.finish()
+    expect(ana.socket.received.slice(1)).toMatchObject([{ type: 'deliver', events: [], latest: [{ key: 'job/1', version: 2, data: null }] }])
     await rig.hub.stop()
   })
 
