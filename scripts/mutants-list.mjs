@@ -34,7 +34,13 @@ export const MUTANTS = [
   ['sessions/hub.ts', '      member.notify(notice)\n', '', 'a lost history is not told', [...hub, ...joins]],
   ['sessions/hub.ts', 'if (user !== null) this', 'if (user === "") this', 'news of members are not heard', joins],
   // What is flushed
-  ['sessions/feed.ts', "keepsTombstones() ? 'kept' : 'forgotten'", "'forgotten'", 'what is gone is forgotten while somebody catches up', hub],
+  [
+    'sessions/feed.ts',
+    "keepsTombstones() ? 'kept' : 'forgotten'",
+    "'forgotten'",
+    'what is gone is forgotten while somebody catches up',
+    hub,
+  ],
   ['sessions/latest-values.ts', '.filter((news) => !news.isGone)', '', 'what is gone stands in joined', hub],
   ['sessions/feed.ts', 'Math.max(FLUSH_MAX_MS, 2 * this.#flushMs)', 'FLUSH_MAX_MS', 'a flush does not wait for its own duration', hub],
   ['sessions/feed.ts', 'this.#flushStartedAt + Math', '0 * Math', 'each message is flushed by itself', hub],
