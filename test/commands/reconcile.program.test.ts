@@ -10,6 +10,7 @@ import { createLog } from '../../src/log.js'
 import { add } from '../../src/money.js'
 import { type SampleFiles, writeSample } from '../../src/sample/write-sample.js'
 import { createEmbedded, type TestDatabase } from '../db/test-databases.js'
+import { isLong } from '../support/long.js'
 import { Program } from './program.js'
 
 /** Two chunks a side at least, so that every stage has several. */
@@ -140,10 +141,15 @@ test('stops at Ctrl-C and goes on with --resume', async () => {
   expect(readdirSync(place.tmp)).toEqual([])
 })
 
-// Two places of the whole command; five seeds of a killed worker are in test/jobs/worker.pg.test.ts.
+// One place of the whole command, or three; five seeds of a killed worker are in test/jobs/worker.pg.test.ts.
 test.each([
   { seed: 2, tenth: 3 },
-  { seed: 4, tenth: 6 },
+  ...(isLong
+    ? [
+        { seed: 3, tenth: 8 },
+        { seed: 4, tenth: 6 },
+      ]
+    : []),
 ])('[J] killed when $tenth tenths are done (seed $seed), goes on at the next chunk and comes to the same', async ({ seed, tenth }) => {
   const place = await prepare(seed)
   const first = start(place)

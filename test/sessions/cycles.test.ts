@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { CODECS } from '../../src/sessions/codecs.js'
+import { isLong } from '../support/long.js'
 import { settle } from './fake-clock.js'
 import { MemoryFixture } from './memory-fixture.js'
 
@@ -9,7 +10,7 @@ import { MemoryFixture } from './memory-fixture.js'
 setFlagsFromString('--expose-gc')
 const collect: () => void = runInNewContext('gc')
 
-const CYCLES = 100_000
+const CYCLES = isLong ? 100_000 : 10_000
 const ROUNDS = 20
 
 interface Memory {
@@ -26,7 +27,7 @@ function memory(): Memory {
 
 const median = (values: readonly number[]) => [...values].sort((one, other) => one - other)[values.length >> 1]!
 
-test('[J7] of a hundred thousand sessions that came, joined and went nothing is left', { timeout: 120_000 }, async () => {
+test(`[J7] of ${CYCLES} sessions that came, joined and went nothing is left`, { timeout: 120_000 }, async () => {
   // What the bus retains for who resumes is full before anything is measured.
   const fixture = new MemoryFixture({ busOptions: { streamMaxEvents: 100 } })
   const projects = Array.from({ length: 20 }, () => fixture.project())
@@ -56,7 +57,9 @@ test('[J7] of a hundred thousand sessions that came, joined and went nothing is 
   for (let left = ROUNDS; left > 0; left--) taken.push(await round(CYCLES / ROUNDS))
   expect(count).toBe(CYCLES)
   for (const kind of ['heap', 'rss'] as const) {
-    // The first rounds are the engine's, which compiles and makes room.
+    // Fewer are over before the engine has compiled all and made room.
+    if (!isLong) break
+    // The first rounds are the engine's.
     const [start, end] = [taken.slice(3, 9), taken.slice(-6)].map((some) => median(some.map((one) => one[kind])))
     expect(end! / start!, `${kind}: ${start} before, ${end} after`).toBeLessThan(1.05)
   }
