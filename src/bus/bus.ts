@@ -121,6 +121,13 @@ export interface BusSubscription extends BusState {
   close(): Promise<void>
 }
 
+export interface LeaseRenewal {
+  /** Whether the lease had not ended; false for the first time too. */
+  readonly wasAlive: boolean
+  /** Those of the others that have none. */
+  readonly gone: ReadonlySet<string>
+}
+
 /** Carries a project's news between the processes. Knows no session and no socket. */
 export interface Bus {
   /** Whether news outlives this process. */
@@ -162,4 +169,22 @@ export interface Bus {
 
   /** Live latest values with the head they belong to, in one step; tombstones are left out. */
   latest(project: ProjectId): Promise<BusState>
+
+  /**
+   * What is stored under a key now, also a tombstone; null for nothing. Who publishes the key with the version after that one has changed
+   * nothing that it has not seen: otherwise it is refused. @throws AppError `BUS_UNAVAILABLE`.
+   */
+  storedLatest(project: ProjectId, key: string): Promise<BusLatest | null>
+
+  /**
+   * Keeps what a process has to tell the others of a project until it tells something else, or nothing any more (null), and answers what each
+   * of them tells now, by process; all in one step. @throws AppError `BUS_UNAVAILABLE`.
+   */
+  report(project: ProjectId, process: string, text: string | null): Promise<ReadonlyMap<string, string>>
+
+  /**
+   * Keeps a process alive in the eyes of the others for `ttlMs`, and asks which of these still are. 0: it ends.
+   * @throws AppError `BUS_UNAVAILABLE`.
+   */
+  renewLease(process: string, ttlMs: number, others: Iterable<string>): Promise<LeaseRenewal>
 }

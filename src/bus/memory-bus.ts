@@ -16,6 +16,7 @@ import {
   type BusState,
   type BusSubscription,
   ID_BUCKET_MS,
+  type LeaseRenewal,
   MAX_BUCKET_IDS,
   MAX_LIVE_KEYS,
   type ReadLimits,
@@ -61,6 +62,10 @@ export class MemoryBus implements Bus {
   readonly #retaining = new Set<ProjectNews>()
   /** Names and when they are free again. */
   readonly #taken = new Map<string, number>()
+  /** What processes tell each other of a project. */
+  readonly #reports = new Map<ProjectId, Map<string, string>>()
+  /** Processes and when their leases end. */
+  readonly #leases = new Map<string, number>()
   #isDelivering = false
 
   constructor(options: MemoryBusOptions = {}) {
@@ -177,6 +182,28 @@ export class MemoryBus implements Bus {
     return stateOf(this.#newsOf(project))
   }
 
+  async storedLatest(project: ProjectId, key: string): Promise<BusLatest | null> {
+    const stored = this.#projects.get(project)?.latest.get(key)
+    return stored ? plain(stored) : null
+  }
+
+  async report(project: ProjectId, process: string, text: string | null): Promise<ReadonlyMap<string, string>> {
+    const reports = this.#reports.get(project) ?? new Map<string, string>()
+    if (text === null) reports.delete(process)
+    else reports.set(process, text)
+    if (reports.size === 0) this.#reports.delete(project)
+    else this.#reports.set(project, reports)
+    return new Map(reports)
+  }
+
+  async renewLease(process: string, ttlMs: number, others: Iterable<string>): Promise<LeaseRenewal> {
+    const now = this.#options.now()
+    for (const [name, endsAt] of this.#leases) if (endsAt <= now) this.#leases.delete(name)
+    const wasAlive = this.#leases.delete(process)
+    if (ttlMs > 0) this.#leases.set(process, now + ttlMs)
+    return { wasAlive, gone: new Set([...others].filter((name) => !this.#leases.has(name))) }
+  }
+
   #newsOf(project: ProjectId): ProjectNews {
     let news = this.#projects.get(project)
     if (!news) {
@@ -246,7 +273,11 @@ function isResumable(news: ProjectNews, { epoch, seq, id }: Position): boolean {
 
 function stateOf(news: ProjectNews): BusState {
   const latest = [...news.latest.values()].filter((value) => value.body !== TOMBSTONE_BODY)
-  return { head: headOf(news), latest: latest.map(({ key, version, type, at, body }) => ({ key, version, type, at, body })) }
+  return { head: headOf(news), latest: latest.map(plain) }
+}
+
+function plain({ key, version, type, at, body }: BusLatest): BusLatest {
+  return { key, version, type, at, body }
 }
 
 function turnBuckets({ ids }: ProjectNews, now: number): void {

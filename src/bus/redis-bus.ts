@@ -11,16 +11,18 @@ import {
   type BusEvents,
   type BusHead,
   type BusItem,
+  type BusLatest,
   type BusListener,
   type BusReply,
   type BusState,
   type BusSubscription,
   ID_BUCKET_MS,
+  type LeaseRenewal,
   type ReadLimits,
 } from './bus.js'
 import { parseBusMessage } from './bus-message.js'
 import { assertItems, invalidItem } from './items.js'
-import { entriesOf, headOf, latestValuesOf, resultOf } from './redis-replies.js'
+import { entriesOf, headOf, latestOf, latestValuesOf, resultOf } from './redis-replies.js'
 import { type ProjectReading, RedisSubscription } from './redis-subscription.js'
 
 export interface RedisBusOptions {
@@ -50,6 +52,8 @@ const SILENCE_MS = 3_000
 const SWEEP_MS = 500
 /** Redis counts entries, not bytes: the first page shows how large they are, and is not much too much when they are as large as they can be. */
 const FIRST_PAGE_EVENTS = 16
+/** As long as a project's meta (publish.lua): what is told of it outlives no project, and every report made anew renews it. */
+const REPORTS_MAX_AGE_MS = 2_592_000_000
 /** Of the interface of publish.lua. */
 const SCRIPT_VERSION = '1'
 
@@ -194,6 +198,33 @@ export class RedisBus implements Bus {
 
   async takeOnce(name: string, ttlMs: number): Promise<boolean> {
     return (await available(() => this.#commands.set(`${this.#prefix}:{tallyroom}:once:${name}`, '1', 'PX', ttlMs, 'NX'))) === 'OK'
+  }
+
+  async storedLatest(project: ProjectId, key: string): Promise<BusLatest | null> {
+    const stored = await available(() => this.#commands.hget(this.#key(project, 'latest'), key))
+    return stored === null ? null : latestOf(key, stored)
+  }
+
+  async report(project: ProjectId, process: string, text: string | null): Promise<ReadonlyMap<string, string>> {
+    const key = this.#key(project, 'reports')
+    const transaction = this.#commands.multi()
+    if (text === null) transaction.hdel(key, process)
+    else transaction.hset(key, process, text)
+    const replies = await this.#execute(transaction.pexpire(key, REPORTS_MAX_AGE_MS).hgetall(key))
+    // The reply of HGETALL, untyped in a transaction.
+    return new Map(Object.entries((replies[2] ?? {}) as Record<string, string>))
+  }
+
+  async renewLease(process: string, ttlMs: number, others: Iterable<string>): Promise<LeaseRenewal> {
+    const names = [...others]
+    const key = (name: string) => `${this.#prefix}:{tallyroom}:process:${name}`
+    const transaction = this.#commands.multi().mget(key(process), ...names.map(key))
+    if (ttlMs > 0) transaction.set(key(process), '1', 'PX', ttlMs)
+    else transaction.del(key(process))
+    const [found] = await this.#execute(transaction)
+    // The reply of MGET, untyped in a transaction.
+    const [own, ...leases] = found as (string | null)[]
+    return { wasAlive: own !== null, gone: new Set(names.filter((_, index) => leases[index] === null)) }
   }
 
   /** The next events, at most `count`, at least one unless the position is the head; null when it cannot be resumed (J3). */

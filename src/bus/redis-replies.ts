@@ -44,7 +44,7 @@ function eventOf(entryId: string, fields: readonly string[]): BusEvent {
 }
 
 /** A stored latest value: `<version> <at> <type>`, a line end, the body. */
-function latestOf(key: string, value: string): BusLatest {
+export function latestOf(key: string, value: string): BusLatest {
   const end = value.indexOf('\n')
   const [version, at, type] = value.slice(0, end).split(' ')
   return { key, version: Number(version), at: timestampOf(Number(at)), type: type ?? '', body: value.slice(end + 1) }

@@ -26,7 +26,8 @@ export class RedisSubscription {
   readonly #read: (afterSeq: number | null) => Promise<ProjectReading>
   #state: 'reading' | 'live' | 'stale' | 'closed' = 'stale'
   #head: BusHead | null = null
-  #versions = new Map<string, { readonly version: number; readonly type: string; readonly isLive: boolean }>()
+  /** Of the live values only: keys come and go for as long as the subscription lasts. */
+  #versions = new Map<string, { readonly version: number; readonly type: string }>()
   #buffered: BusMessage[] = []
   #readAgain = false
 
@@ -116,13 +117,15 @@ export class RedisSubscription {
       return
     }
     // Also a lower version: a key whose tombstone was forgotten begins again.
-    const newer = latest.filter((value) => value.version !== this.#versions.get(value.key)?.version)
+    // That something is gone is news only where it was live.
+    const newer = latest.filter(({ key, version, body }) => {
+      const known = this.#versions.get(key)
+      return version !== known?.version && (known || body !== TOMBSTONE_BODY)
+    })
     // A tombstone that has been forgotten meanwhile: nobody else will say that the value is gone.
     const present = new Set(latest.map((value) => value.key))
-    for (const [key, { version, type, isLive }] of this.#versions) {
-      if (isLive && !present.has(key)) {
-        newer.push({ key, version: version + 1, type, at: new Date().toISOString(), body: TOMBSTONE_BODY })
-      }
+    for (const [key, { version, type }] of this.#versions) {
+      if (!present.has(key)) newer.push({ key, version: version + 1, type, at: new Date().toISOString(), body: TOMBSTONE_BODY })
     }
     this.#adopt(head, latest)
     if (events.length + newer.length === 0) return
@@ -131,7 +134,7 @@ export class RedisSubscription {
 
   #adopt(head: BusHead, latest: readonly BusLatest[]): void {
     this.#head = head
-    this.#versions = new Map(latest.map(({ key, version, type, body }) => [key, { version, type, isLive: body !== TOMBSTONE_BODY }]))
+    this.#versions = new Map(liveOf(latest).map(({ key, version, type }) => [key, { version, type }]))
   }
 
   #pass(message: BusMessage): void {
@@ -139,7 +142,8 @@ export class RedisSubscription {
     const { seq, id } = last ?? this.#head ?? { seq: 0, id: '' }
     this.#head = { epoch: message.epoch, seq, id, n: message.n }
     for (const { key, version, type, body } of message.latest) {
-      this.#versions.set(key, { version, type, isLive: body !== TOMBSTONE_BODY })
+      if (body === TOMBSTONE_BODY) this.#versions.delete(key)
+      else this.#versions.set(key, { version, type })
     }
     this.#listener.onMessage(message)
   }

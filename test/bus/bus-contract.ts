@@ -478,6 +478,55 @@ export function busContract(name: string, makeBus: () => Promise<BusUnderTest>) 
       })
     })
 
+    describe('what processes know of each other', () => {
+      test('[R4] what each tells of a project stands until it tells something else or nothing, for this project alone', async () => {
+        const [one, other] = [newId(), newId()]
+        expect(await bus.report(project, one, '1')).toEqual(new Map([[one, '1']]))
+        expect(await bus.report(project, other, '2')).toEqual(
+          new Map([
+            [one, '1'],
+            [other, '2'],
+          ]),
+        )
+        expect(await bus.report(newId<ProjectId>(), other, '3')).toEqual(new Map([[other, '3']]))
+        expect(await bus.report(project, one, '4')).toEqual(
+          new Map([
+            [one, '4'],
+            [other, '2'],
+          ]),
+        )
+        expect(await bus.report(project, one, null)).toEqual(new Map([[other, '2']]))
+        expect(await bus.report(project, one, null)).toEqual(new Map([[other, '2']]))
+        expect(await bus.report(project, other, null)).toEqual(new Map())
+      })
+
+      test('[R4] a lease holds for its time, and can be ended', async () => {
+        const [one, other, third] = [newId(), newId(), newId()]
+        expect(await bus.renewLease(one, 60_000, [other])).toEqual({ wasAlive: false, gone: new Set([other]) })
+        expect(await bus.renewLease(other, 50, [one, third])).toEqual({ wasAlive: false, gone: new Set([third]) })
+        await vi.waitFor(async () => expect((await bus.renewLease(one, 60_000, [other])).gone).toEqual(new Set([other])), {
+          timeout: 5_000,
+          interval: 10,
+        })
+        expect(await bus.renewLease(other, 60_000, [])).toEqual({ wasAlive: false, gone: new Set() })
+        expect(await bus.renewLease(other, 0, [one])).toEqual({ wasAlive: true, gone: new Set() })
+        expect(await bus.renewLease(one, 60_000, [other])).toEqual({ wasAlive: true, gone: new Set([other]) })
+      })
+
+      test('[R7] of many who change a key with the version that they read, one succeeds; a tombstone is read too', async () => {
+        expect(await bus.storedLatest(project, 'k')).toBeNull()
+        const race = async (version: number, data: unknown) => {
+          const replies = await Promise.all(Array.from({ length: 10 }, () => bus.publish(project, [latest('k', data, version)])))
+          return replies.filter(({ results }) => results[0]?.kind === 'versioned').length
+        }
+        expect(await race(1, { n: 1 })).toBe(1)
+        expect(await bus.storedLatest(project, 'k')).toMatchObject({ key: 'k', version: 1, body: '{"data":{"n":1}}' })
+        expect(await race(2, null)).toBe(1)
+        expect(await bus.storedLatest(project, 'k')).toMatchObject({ key: 'k', version: 2, body: TOMBSTONE_BODY })
+        expect(await race(3, { n: 3 })).toBe(1)
+      })
+    })
+
     test('a project nobody published in has an epoch that stays', async () => {
       const head = await bus.head(project)
       expect(head).toEqual({ epoch: expect.stringMatching(/^[0-9a-z]{8,32}$/), seq: 0, id: '', n: 0 })

@@ -101,6 +101,31 @@ test('[B2] whatever is lost, repeated or late, each event is heard once and in o
   )
 })
 
+test('of values that came and went nothing is said when a reading shows that they are gone', async () => {
+  const redis = new FakeRedis()
+  const listener = new Listener()
+  const project = newId<BusMessage['project']>()
+  const subscription = new RedisSubscription(project, listener, async (afterSeq) => redis.read(afterSeq))
+  await subscription.begin()
+  await new Promise(setImmediate)
+  const tell = (version: number, body: string) => {
+    const value = { key: 'k', version, type: 'a.b', at: AT, body }
+    redis.latest.set('k', value)
+    subscription.receive({ project, epoch: 'one', n: ++redis.n, events: [], latest: [value] })
+  }
+  tell(1, '{"data":1}')
+  tell(2, TOMBSTONE_BODY)
+  expect(listener.latest.map(({ version }) => version)).toEqual([1, 2])
+  await subscription.heal()
+  expect(listener.latest).toHaveLength(2)
+  // Gone while nothing was heard: that is news.
+  tell(3, '{"data":3}')
+  redis.latest.set('k', { key: 'k', version: 4, type: 'a.b', at: AT, body: TOMBSTONE_BODY })
+  redis.n++
+  await subscription.heal()
+  expect(listener.latest.map(({ version }) => version)).toEqual([1, 2, 3, 4])
+})
+
 test('a value whose tombstone was forgotten meanwhile is gone', async () => {
   const redis = new FakeRedis()
   const listener = new Listener()
