@@ -51,7 +51,7 @@ export const MUTANTS = [
     'a flush does not move the position',
     [...hub, ...joins],
   ],
-  ['sessions/feed.ts', '      this.#early.push(message)\n', '', 'what comes before the subscription has answered is lost', simulation],
+  ['sessions/feed.ts', '      this.#early.push(message)\n', '', 'what comes before the subscription has answered is lost', hub],
   [
     'sessions/frames.ts',
     'const space = event < events.length ? 0 : ',

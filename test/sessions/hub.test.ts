@@ -69,11 +69,14 @@ class LossyBus extends MemoryBus {
   listener: BusListener | null = null
   subscribed = 0
   closed = 0
+  /** Its answers come late. */
+  gate: Gate<void> | null = null
 
   override async subscribe(project: ProjectId, listener: BusListener) {
     this.subscribed++
     this.listener = listener
     const subscription = await super.subscribe(project, listener)
+    await this.gate?.ask()
     const close = async () => {
       this.closed++
       await subscription.close()
@@ -332,7 +335,22 @@ describe('the hub', () => {
     expect(ana.socket.received).toHaveLength(1)
     ana.release()
     await rig.finish()
-    expect(ana.socket.received.slice(1)).toMatchObject([{ type: 'deliver', events: [], latest: [{ key: 'job/1', version: 2, data: null }] }])
+    expect(ana.socket.received.slice(1)).toMatchObject([
+      { type: 'deliver', events: [], latest: [{ key: 'job/1', version: 2, data: null }] },
+    ])
+    await rig.hub.stop()
+  })
+
+  test('[J5] what is heard before the subscription has answered follows its state', async () => {
+    const rig = new Rig()
+    const ana = new Listener(rig.transport)
+    await rig.publish(2)
+    rig.bus.gate = new Gate()
+    await rig.join(ana)
+    await rig.publish(3)
+    rig.bus.gate.openFor()
+    await rig.finish()
+    expect(readHistory(ana.socket.received, new Set())).toMatchObject({ position: { seq: 5 }, value: 5, isLive: true })
     await rig.hub.stop()
   })
 
