@@ -350,7 +350,7 @@ describe('the hub', () => {
     await rig.publish(3)
     rig.bus.gate.openFor()
     await rig.finish()
-    expect(readHistory(ana.socket.received, new Set())).toMatchObject({ position: { seq: 5 }, value: 5, isLive: true })
+    expect(readHistory(ana.socket.received, new Set())).toMatchObject({ position: { seq: 5 }, value: 6, isLive: true })
     await rig.hub.stop()
   })
 
