@@ -320,7 +320,7 @@ describe('the hub', () => {
     await rig.hub.stop()
   })
 
-  test('[J3, D4] what is gone while somebody catches up is told to it, and is in nobody’s joined', async () => {
+  test('[J3] [D4] what is gone while somebody catches up is told to it, and is in nobody’s joined', async () => {
     const rig = new Rig()
     const [ana, ben] = [new HeldListener(rig.transport), new Listener(rig.transport)]
     await rig.bus.publish(rig.project, [latestItem('job/1', 1, { version: 1 }), latestItem('job/2', 1, { version: 1 })])
