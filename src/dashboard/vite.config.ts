@@ -1,9 +1,11 @@
 import { fileURLToPath, URL } from 'node:url'
 import { defineConfig } from 'vite'
+import { serviceWorker } from './service-worker/build.js'
 
 export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
   base: '/',
+  plugins: [serviceWorker()],
   // The server's content security policy allows no inline script or style, and data: URLs for images only.
   build: {
     outDir: fileURLToPath(new URL('../../dist/dashboard', import.meta.url)),

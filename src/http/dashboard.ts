@@ -15,6 +15,8 @@ export function serveDashboard(app: HttpApp, dir: string | null): void {
     app.register(fastifyStatic, {
       root: dir,
       cacheControl: false,
+      // The build puts them there.
+      preCompressed: true,
       setHeaders: (reply, path) => {
         reply.header('cache-control', path.startsWith(join(dir, 'assets')) ? 'public, max-age=31536000, immutable' : 'no-cache')
       },

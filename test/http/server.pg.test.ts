@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { brotliCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DATABASES, type TestDatabase } from '../db/test-databases.js'
 import { expectProblem, HttpFixture, pathsOf } from './http-fixture.js'
@@ -16,6 +17,7 @@ describe('the HTTP server', () => {
     mkdirSync(join(dir, 'assets'))
     writeFileSync(join(dir, 'index.html'), '<!doctype html><title>room</title>')
     writeFileSync(join(dir, 'assets', 'app-1a2b.js'), 'export {}')
+    writeFileSync(join(dir, 'assets', 'app-1a2b.js.br'), brotliCompressSync('export {}'))
     database = await DATABASES[0].create()
     http = await HttpFixture.open(database.db, { dashboardDir: dir })
     token = await http.token('ana')
@@ -114,6 +116,19 @@ describe('the HTTP server', () => {
     expectProblem(await http.call('GET', '/assets/gone.js'), 404, 'NOT_FOUND')
     expect((await http.call('GET', '/../package.json')).text).not.toContain('"name"')
     expectProblem(await http.call('GET', '/..%2f..%2fpackage.json'), 404, 'NOT_FOUND')
+  })
+
+  test('an asset goes out as the build has compressed it, to who takes that', async () => {
+    const packed = await http.call('GET', '/assets/app-1a2b.js', { headers: { 'accept-encoding': 'gzip, br' } })
+    expect(packed).toMatchObject({ status: 200, text: 'export {}' })
+    expect(packed.headers.get('content-encoding')).toBe('br')
+    const plain = await http.call('GET', '/assets/app-1a2b.js', { headers: { 'accept-encoding': 'identity' } })
+    expect(plain).toMatchObject({ status: 200, text: 'export {}' })
+    expect(plain.headers.get('content-encoding')).toBeNull()
+    for (const { headers } of [packed, plain]) {
+      expect(headers.get('vary')).toMatch(/accept-encoding/i)
+      expect(headers.get('content-type')).toMatch(/javascript/)
+    }
   })
 
   test('without a built dashboard its pages are 404 and the API answers', async () => {
