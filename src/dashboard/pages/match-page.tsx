@@ -1,0 +1,230 @@
+import '../styles/match.css'
+import '../styles/detail.css'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { api } from '../api.js'
+import { decideAll } from '../deciding.js'
+import { Details } from '../details.js'
+import { formatCount } from '../format.js'
+import { inFrame } from '../frames.js'
+import { useKeys } from '../keyboard.js'
+import { type MatchFilter, MatchList, SUGGESTED } from '../match-list.js'
+import { type Decision, isOpen, nextOpen } from '../matches.js'
+import { NARROW, useMedia } from '../media.js'
+import { noteOf } from '../notes.js'
+import { MatchPane } from '../parts/match-detail.js'
+import { MatchFilters } from '../parts/match-filters.js'
+import { MatchGrid } from '../parts/match-grid.js'
+import { Empty, Failure, Skeleton } from '../parts/states.js'
+import type { OpenProjectProps, Room } from '../room.js'
+import { routeHref } from '../route.js'
+import { useStore } from '../store.js'
+import { showToast } from '../toasts.js'
+
+/** As long as the server takes an act back. */
+const UNDO_MS = 10_000
+
+/** Matches as a list with the selected one beside it; decided by key or button, in step with everybody else. */
+export function MatchPage({ room, state, user }: OpenProjectProps) {
+  const [filter, setFilter] = useState<MatchFilter>(SUGGESTED)
+  const [reading, setReading] = useState(0)
+  const list = useMatchList(room, filter, reading)
+  useStore(list.changes)
+  const details = useMemo(() => new Details((id: string) => api.match(room.id, id)), [room])
+  const [chosen, setChosen] = useState<string | null>(null)
+  const [marked, setMarked] = useState<ReadonlySet<string>>(new Set())
+  const [isCovering, setCovering] = useState(false)
+  const isNarrow = useMedia(NARROW)
+  const rules = useRef(new Set<string>())
+  for (const rule of list.rules) rules.current.add(rule)
+  const mayDecide = state.role !== 'viewer'
+  const { entries } = list
+  // Nothing was chosen yet: the first one, so that a decision needs no key before it.
+  const selected = chosen ?? entries[0]?.row.id ?? null
+  const isDetailShown = selected !== null && (!isNarrow || isCovering)
+
+  const begin = (news: MatchFilter) => {
+    setFilter(news)
+    setReading((count) => count + 1)
+    setChosen(null)
+    setMarked(new Set())
+  }
+
+  /** Decides, and goes on to what is open below; with `stay` the selection is no row of the list. */
+  const decide = async (ids: readonly string[], decision: Decision) => {
+    if (!mayDecide) return
+    const place = selected === null ? -1 : list.placeOf(selected)
+    const deciding = decideAll({ project: room.id, list, userId: user.id }, ids, decision)
+    const next = list.entries[nextOpen(list.entries, place, 1)]
+    // A refusal is read where it happened: where the detail covers the list, it stays.
+    if (ids.length === 1 && ids[0] === selected && next !== undefined && !isNarrow) setChosen(next.row.id)
+    setMarked(new Set())
+    const { done, refused } = await deciding
+    const verb = decision === 'confirm' ? 'Confirmed' : 'Rejected'
+    const [first] = refused
+    if (first !== undefined) {
+      const more = refused.length > 1 ? ` And ${formatCount(refused.length - 1)} more were not stored.` : ''
+      showToast({
+        text: `${first.refusal.text}${noteOf(first.match) === '' ? '' : ' Your note is kept.'}${more}`,
+        tone: 'bad',
+        action: { label: 'Show', key: null, run: () => setChosen(first.match) },
+        lastsMs: null,
+      })
+    } else if (done.length > 0) {
+      showToast({ text: done.length === 1 ? verb : `${verb} ${formatCount(done.length)}`, tone: 'plain', action: null, lastsMs: UNDO_MS })
+    }
+  }
+  const decideSelected = (decision: Decision) => {
+    if (marked.size > 0) void decide([...marked], decision)
+    else if (selected !== null) void decide([selected], decision)
+  }
+  const mark = (id: string) => {
+    const entry = list.get(id)
+    if (entry === undefined || !isOpen(entry)) return
+    const next = new Set(marked)
+    if (!next.delete(id)) next.add(id)
+    setMarked(next)
+  }
+  const move = (step: 1 | -1) => {
+    const entry = entries[Math.max(0, Math.min(entries.length - 1, (selected === null ? -1 : list.placeOf(selected)) + step))]
+    if (entry !== undefined) setChosen(entry.row.id)
+  }
+  useKeys({
+    j: () => move(1),
+    k: () => move(-1),
+    x: mayDecide && selected !== null ? () => mark(selected) : undefined,
+    r: mayDecide ? () => decideSelected('reject') : undefined,
+    Enter: mayDecide ? () => decideSelected('confirm') : undefined,
+    n: () => document.getElementById('note')?.focus(),
+    '/': () => document.getElementById('status')?.focus(),
+    Escape: () => (isCovering ? setCovering(false) : marked.size > 0 ? setMarked(new Set()) : false),
+  })
+
+  useEffect(() => {
+    // What is decided next is there before somebody comes to it.
+    const place = selected === null ? -1 : list.placeOf(selected)
+    const next = place < 0 ? undefined : list.entries[place + 1]
+    if (next !== undefined && isDetailShown) void details.load(next.row.id)
+  }, [selected, isDetailShown, list])
+
+  const isFiltered = filter !== SUGGESTED
+  return (
+    <div class={`work${isCovering ? ' is-covered' : ''}`}>
+      <h1 class="hidden">Match</h1>
+      <section class="work__list" aria-label="Matches">
+        <MatchFilters filter={filter} rules={[...rules.current]} onChange={begin} />
+        <ListStrip list={list} onShow={() => begin(filter)} />
+        {list.error !== null && entries.length === 0 && <Failure error={list.error} onRetry={() => list.retry()} />}
+        {!list.isLoaded && list.error === null && <Skeleton kind="rows" />}
+        {list.isComplete && entries.length === 0 && (
+          <Empty
+            title={isFiltered ? 'Nothing fits these filters' : 'Nothing left to decide'}
+            action={
+              isFiltered ? (
+                <button type="button" class="button" onClick={() => begin(SUGGESTED)}>
+                  Show all suggestions
+                </button>
+              ) : (
+                <a class="button" href={routeHref(room.id)}>
+                  To the overview
+                </a>
+              )
+            }
+          >
+            {isFiltered
+              ? 'Lower the confidence or choose another status.'
+              : 'Pairs that are likely but not certain wait here for a person. There are none at the moment.'}
+          </Empty>
+        )}
+        {entries.length > 0 && (
+          <MatchGrid
+            list={list}
+            selected={selected}
+            marked={marked}
+            mayDecide={mayDecide}
+            userId={user.id}
+            onSelect={setChosen}
+            onMark={mark}
+            onOpen={(id) => {
+              setChosen(id)
+              setCovering(true)
+            }}
+          />
+        )}
+        {list.error !== null && entries.length > 0 && (
+          <p class="notice notice--bad work__error" role="alert">
+            The list could not be read on.{' '}
+            <button type="button" class="link-button" onClick={() => list.retry()}>
+              Try again
+            </button>
+          </p>
+        )}
+        {marked.size > 0 && (
+          <div class="work__marked">
+            <strong>{formatCount(marked.size)} selected</strong>
+            <button type="button" class="button button--primary button--small" onClick={() => decideSelected('confirm')}>
+              Confirm {formatCount(marked.size)}
+            </button>
+            <button type="button" class="button button--small" onClick={() => decideSelected('reject')}>
+              Reject {formatCount(marked.size)}
+            </button>
+            <button type="button" class="button button--small button--quiet" onClick={() => setMarked(new Set())}>
+              Clear
+            </button>
+          </div>
+        )}
+      </section>
+      {isDetailShown && (
+        <div class="work__detail">
+          <MatchPane
+            id={selected}
+            entry={list.get(selected)}
+            details={details}
+            mayDecide={mayDecide}
+            userId={user.id}
+            onDecide={(decision) => void decide([selected], decision)}
+            onOpen={setChosen}
+            onClose={() => setCovering(false)}
+          />
+        </div>
+      )}
+    </div>
+  )
+}
+
+/** How the list stands, in a place that is always there: nothing moves when it has something to say. */
+function ListStrip({ list, onShow }: { readonly list: MatchList; readonly onShow: () => void }) {
+  const { unseen, decided, isStale, isComplete, entries } = list
+  const left = entries.length - decided
+  const isSuggested = list.filter.status === 'proposed'
+  const shown = `${formatCount(left)}${isComplete ? '' : ' and more'} ${isSuggested ? 'to decide' : left === 1 ? 'match' : 'matches'}`
+  const action = isStale ? 'Show the new list' : unseen > 0 ? `${formatCount(unseen)} new — show` : decided > 0 ? 'Clear decided' : null
+  return (
+    <div class="work__strip">
+      <p>
+        {list.isLoaded && <strong>{shown}</strong>}
+        {decided > 0 && <span class="muted"> · {formatCount(decided)} decided here</span>}
+        {isStale && <span class="muted"> · the list has changed</span>}
+      </p>
+      {action !== null && (
+        <button type="button" class={`button button--small${isStale || unseen > 0 ? ' button--news' : ''}`} onClick={onShow}>
+          {action}
+        </button>
+      )}
+    </div>
+  )
+}
+
+/** The list of a filter, read anew whenever `reading` counts on, and kept in step with the room. */
+function useMatchList(room: Room, filter: MatchFilter, reading: number): MatchList {
+  // Another reading is another list.
+  const list = useMemo(() => new MatchList(filter, (query) => api.matches(room.id, { ...query }), inFrame), [room, filter, reading])
+  useEffect(() => {
+    list.need(0)
+    const stop = room.listen({ onMatch: (match) => list.take(match), onStale: () => list.markStale() })
+    return () => {
+      stop()
+      list.close()
+    }
+  }, [room, list])
+  return list
+}

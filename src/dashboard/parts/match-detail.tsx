@@ -1,0 +1,187 @@
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { MatchView } from '../../protocol/views.js'
+import type { HistoryEntry, MatchDetail } from '../api.js'
+import type { Details } from '../details.js'
+import { formatConfidence, formatTime, sentence } from '../format.js'
+import { type Decision, type Entry, isOpen, rowOf } from '../matches.js'
+import { keepNote, noteOf } from '../notes.js'
+import { Comparison } from './comparison.js'
+import { Stamp } from './stamp.js'
+import { Why } from './why.js'
+
+/** Somebody who holds `j` passes rows that nobody has to fetch. */
+const SETTLED_MS = 60
+
+export interface MatchPaneProps {
+  readonly id: string
+  /** The list's entry; undefined: it was opened from elsewhere and is in no list. */
+  readonly entry: Entry | undefined
+  readonly details: Details<MatchDetail>
+  readonly mayDecide: boolean
+  readonly userId: string
+  readonly onDecide: (decision: Decision) => void
+  readonly onOpen: (id: string) => void
+  /** Where the pane covers the list. */
+  readonly onClose: () => void
+}
+
+/** One match in full: both sides, why, what else could be meant, what was said, and the decision. */
+export function MatchPane(props: MatchPaneProps) {
+  const { id, details, userId, onOpen, onClose } = props
+  const detail = useMatchDetail(details, id, props.entry?.row.version ?? 0)
+  const entry: Entry | undefined = props.entry ?? (detail ? { row: rowOf(detail.match), pending: null, refusal: null } : undefined)
+  return (
+    <article class="pane" aria-label="Selected match" data-detail={detail === undefined ? undefined : id}>
+      <header class="pane__head">
+        <button type="button" class="button button--small pane__back" onClick={onClose}>
+          ‹ List
+        </button>
+        {entry !== undefined && (
+          <>
+            <p class="pane__sure">
+              <strong>{formatConfidence(entry.row.confidence)}</strong> <span class="muted small">confidence</span>
+            </p>
+            <p class="pane__state">
+              <Stamp entry={entry} userId={userId} />
+            </p>
+          </>
+        )}
+      </header>
+      <div class="pane__body" tabIndex={-1}>
+        {detail === undefined && <div class="pane__loading" aria-busy="true" />}
+        {detail === null && <p class="notice notice--bad">The rows of this match could not be loaded.</p>}
+        {detail != null && (
+          <>
+            <Comparison left={detail.leftRecords} right={detail.rightRecords} />
+            <Why explanation={detail.match.explanation} />
+            <Alternatives detail={detail} onOpen={onOpen} />
+            <History entries={detail.history} userId={userId} />
+          </>
+        )}
+      </div>
+      {entry !== undefined && <Decide {...props} entry={entry} />}
+    </article>
+  )
+}
+
+function Decide({ id, entry, mayDecide, onDecide }: MatchPaneProps & { readonly entry: Entry }) {
+  const [note, setNote] = useState(noteOf(id))
+  useEffect(() => setNote(noteOf(id)), [id, entry.row.status])
+  const area = useRef<HTMLTextAreaElement>(null)
+  const open = isOpen(entry)
+  if (!mayDecide) return <p class="pane__foot muted">You may look; analysts decide.</p>
+  const write = (text: string) => {
+    keepNote(id, text)
+    setNote(text)
+  }
+  const handleKey = (event: KeyboardEvent) => {
+    if (event.key === 'Escape') area.current?.blur()
+    else if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
+      area.current?.blur()
+      onDecide('confirm')
+    } else return
+    event.preventDefault()
+  }
+  return (
+    <footer class="pane__foot">
+      {entry.refusal !== null && (
+        <p class="notice notice--bad" role="alert">
+          {entry.refusal.text}
+          {note !== '' && ' Your note is still here.'}
+        </p>
+      )}
+      {(open || note !== '') && (
+        <label class="field">
+          <span>
+            Note <span class="keys">for the history</span>
+          </span>
+          <textarea
+            ref={area}
+            id="note"
+            rows={note.includes('\n') || note.length > 60 ? 3 : 1}
+            maxLength={2000}
+            placeholder="Why you decide so, if it is not plain"
+            value={note}
+            onInput={(event) => write(event.currentTarget.value)}
+            onKeyDown={handleKey}
+          />
+        </label>
+      )}
+      {open && (
+        <div class="pane__actions">
+          <button type="button" class="button button--primary" onClick={() => onDecide('confirm')}>
+            Confirm <kbd>Enter</kbd>
+          </button>
+          <button type="button" class="button" onClick={() => onDecide('reject')}>
+            Reject <kbd>r</kbd>
+          </button>
+        </div>
+      )}
+    </footer>
+  )
+}
+
+function Alternatives({ detail, onOpen }: { readonly detail: MatchDetail; readonly onOpen: (id: string) => void }) {
+  const { alternatives, match } = detail
+  if (alternatives.length === 0) return null
+  return (
+    <section class="pane__section">
+      <h3>Other pairs with these rows</h3>
+      <ul class="others">
+        {alternatives.map((other) => (
+          <li key={other.id}>
+            <button type="button" onClick={() => onOpen(other.id)}>
+              <strong>{formatConfidence(other.confidence)}</strong>
+              <span class="clip">{otherText(match, other)}</span>
+              <span class="muted small">{other.status === 'proposed' ? 'suggested' : other.status}</span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+}
+
+/** The side in which the alternative differs. */
+function otherText(match: MatchView, other: MatchView): string {
+  const row = rowOf(other)
+  return other.left[0] === match.left[0] ? row.right.text : row.left.text
+}
+
+function History({ entries, userId }: { readonly entries: readonly HistoryEntry[]; readonly userId: string }) {
+  if (entries.length === 0) return null
+  return (
+    <section class="pane__section">
+      <h3>History</h3>
+      <ol class="history">
+        {entries.map((entry) => (
+          <li key={entry.version}>
+            <strong>{entry.user.id === userId ? 'You' : entry.user.name}</strong> · {sentence(entry.decision)}{' '}
+            <span class="muted small nowrap">{formatTime(entry.at)}</span>
+            {entry.note !== null && <q>{entry.note}</q>}
+          </li>
+        ))}
+      </ol>
+    </section>
+  )
+}
+
+/** undefined: on its way; null: it could not be fetched. Fetched anew when the list has a newer version. */
+function useMatchDetail(details: Details<MatchDetail>, id: string, version: number): MatchDetail | null | undefined {
+  const [loaded, setLoaded] = useState<{ readonly id: string; readonly value: MatchDetail | null } | null>(null)
+  useEffect(() => {
+    let isCurrent = true
+    const show = (value: MatchDetail | null) => isCurrent && setLoaded({ id, value })
+    const kept = details.get(id)
+    if (kept !== undefined) show(kept)
+    if (kept !== undefined && kept.match.version >= version) return
+    details.drop(id)
+    const timer = setTimeout(() => void details.load(id).then(show), SETTLED_MS)
+    return () => {
+      isCurrent = false
+      clearTimeout(timer)
+    }
+  }, [details, id, version])
+  if (loaded?.id === id) return loaded.value
+  return details.get(id)
+}
