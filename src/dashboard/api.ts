@@ -18,14 +18,34 @@ export interface FieldProblem {
   readonly readings?: readonly { readonly value: string; readonly example: string }[]
 }
 
+/** What somebody said about a match. */
+export interface HistoryEntry {
+  readonly decision: string
+  readonly user: UserRef
+  readonly note: string | null
+  readonly at: string
+  readonly version: number
+}
+
 export interface MatchDetail {
   readonly match: MatchView
   readonly leftRecords: readonly RecordView[]
   readonly rightRecords: readonly RecordView[]
+  /** Other matches of the same records. */
+  readonly alternatives: readonly MatchView[]
+  readonly history: readonly HistoryEntry[]
 }
 
 export interface RecordDetail {
   readonly record: RecordView
+}
+
+export interface DecisionItem {
+  readonly match: string
+  /** The version that was seen. */
+  readonly version: number
+  readonly decision: 'confirm' | 'reject'
+  readonly note: string | null
 }
 
 export interface DecisionResult {
@@ -66,6 +86,11 @@ export class ApiError extends Error {
   }
 }
 
+/** Whatever was thrown, as something that can be shown. */
+export function asApiError(error: unknown): ApiError {
+  return error instanceof ApiError ? error : new ApiError('something went wrong on this page', { code: 'INTERNAL', status: 0 })
+}
+
 type Query = Readonly<Record<string, string | number | null | undefined>>
 
 let onSignedOut: () => void = () => undefined
@@ -89,8 +114,8 @@ export const api = {
   match: (project: string, match: string) => request<MatchDetail>('GET', `/v1/projects/${project}/matches/${match}`),
   breaks: (project: string, query: Query) => request<Page<BreakView>>('GET', `/v1/projects/${project}/breaks`, { query }),
   record: (project: string, record: string) => request<RecordDetail>('GET', `/v1/projects/${project}/records/${record}`),
-  decide: (project: string, item: { match: string; version: number; decision: 'confirm' | 'reject' }) =>
-    request<{ items: readonly DecisionResult[] }>('POST', `/v1/projects/${project}/decisions`, { body: { items: [item] } }),
+  decide: (project: string, items: readonly DecisionItem[]) =>
+    request<{ items: readonly DecisionResult[] }>('POST', `/v1/projects/${project}/decisions`, { body: { items } }),
 }
 
 /** Where an export is downloaded from. */

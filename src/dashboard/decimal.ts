@@ -12,6 +12,13 @@ export function subtract(left: string, right: string): string {
   return format({ units: atScale(a, scale) - atScale(b, scale), scale })
 }
 
+/** The sum, with as many decimals as the longest has; "0" of nothing. */
+export function sum(values: readonly string[]): string {
+  const parsed = values.map(parse)
+  const scale = Math.max(0, ...parsed.map((value) => value.scale))
+  return format({ units: parsed.reduce((total, value) => total + atScale(value, scale), 0n), scale })
+}
+
 /** -1, 0 or 1. */
 export function sign(value: string): -1 | 0 | 1 {
   const { units } = parse(value)

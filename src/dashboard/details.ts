@@ -24,6 +24,11 @@ export class Details<Value> {
     return this.#kept.get(id)
   }
 
+  /** What is known is out of date: it is fetched anew when it is asked for. */
+  drop(id: string): void {
+    this.#kept.delete(id)
+  }
+
   /** The value, or null when it could not be fetched. */
   load(id: string): Promise<Value | null> {
     const kept = this.#kept.get(id)

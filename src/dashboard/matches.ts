@@ -1,34 +1,95 @@
-import type { MatchView } from '../protocol/views.js'
+import type { MatchStatus, MatchView, UserRef } from '../protocol/views.js'
 
-/** A suggestion on the screen: it keeps its place when it is decided, so that nothing moves under the pointer. */
-export interface Suggestion {
-  readonly match: MatchView
-  /** Our own decision that the server has not answered yet. */
-  readonly pending: 'confirm' | 'reject' | null
+export type Decision = 'confirm' | 'reject'
+
+/** One side of a match as a line of the list: what the engine compared, without another request. */
+export interface RowSide {
+  readonly date: string | null
+  readonly amount: string | null
+  readonly text: string
+}
+
+/**
+ * A match as the list keeps it. A hundred thousand stay in memory, so it has what a row shows and no more: the explanation comes again
+ * with the detail.
+ */
+export interface MatchRow {
+  readonly id: string
+  readonly version: number
+  readonly status: MatchStatus
+  readonly automatic: boolean
+  readonly confidence: string
+  readonly rule: string
+  readonly cardinality: string
+  readonly left: RowSide
+  readonly right: RowSide
+  readonly alternatives: number
+  readonly decidedBy: UserRef | null
+  readonly decidedAt: string | null
+}
+
+/** A row with what this page knows of it. It keeps its place when it is decided, so that nothing moves under the pointer. */
+export interface Entry {
+  readonly row: MatchRow
+  /** Our own act that the server has not answered yet. */
+  readonly pending: Decision | 'undo' | null
   /** What the server answered instead of doing it. */
-  readonly refusal: string | null
+  readonly refusal: Refusal | null
 }
 
-/** Takes newer states of matches into the list; their order and number stay. */
-export function mergeMatch(list: readonly Suggestion[], match: MatchView): readonly Suggestion[] {
-  return list.map((entry) => (entry.match.id === match.id && match.version > entry.match.version ? { ...entry, match } : entry))
+export interface Refusal {
+  /** For a row of the list. */
+  readonly brief: string
+  readonly text: string
 }
 
-/** Appends a page of the list; what is there already stays where it is. */
-export function appendMatches(list: readonly Suggestion[], page: readonly MatchView[]): readonly Suggestion[] {
-  const known = new Set(list.map(({ match }) => match.id))
-  return [...list, ...page.filter(({ id }) => !known.has(id)).map((match) => ({ match, pending: null, refusal: null }))]
+export function rowOf(match: MatchView): MatchRow {
+  const { id, version, status, automatic, confidence, rule, cardinality, decidedBy, decidedAt, explanation } = match
+  return {
+    id,
+    version,
+    status,
+    automatic,
+    confidence,
+    rule,
+    cardinality,
+    left: sideOf(match, 'left'),
+    right: sideOf(match, 'right'),
+    alternatives: explanation.alternatives,
+    decidedBy,
+    decidedAt,
+  }
 }
 
-export function isOpen(entry: Suggestion): boolean {
-  return entry.match.status === 'proposed' && entry.pending === null
+export function isOpen({ row, pending }: Entry): boolean {
+  return row.status === 'proposed' && pending === null
+}
+
+/** Whether a confidence is at least the other; both decimal text from 0 to 1, with at most five decimals. */
+export function reaches(confidence: string, least: string): boolean {
+  return fiveDecimals(confidence) >= fiveDecimals(least)
 }
 
 /** The next undecided entry after `from` (or before, with -1), or `from` when there is none. */
-export function nextOpen(list: readonly Suggestion[], from: number, step: 1 | -1): number {
+export function nextOpen(list: readonly Entry[], from: number, step: 1 | -1): number {
   for (let index = from + step; index >= 0 && index < list.length; index += step) {
     const entry = list[index]
     if (entry !== undefined && isOpen(entry)) return index
   }
   return from
+}
+
+// Of the same length, texts of one digit before the point have the order of their numbers.
+function fiveDecimals(text: string): string {
+  return (text.includes('.') ? text : `${text}.`).padEnd(7, '0')
+}
+
+function sideOf({ explanation, left, right }: MatchView, side: 'left' | 'right'): RowSide {
+  const { gates, levels } = explanation
+  const compared = [...levels, ...gates]
+  const valueIn = (field: string) => compared.find((one) => one.field === field && one[side] !== null)?.[side] ?? null
+  const texts = ['words', 'counterparty', 'memo', 'reference', 'externalId', 'numbers'].map(valueIn).filter((text) => text !== null)
+  const records = side === 'left' ? left : right
+  const text = texts.length > 0 ? [...new Set(texts)].join(' · ') : records.length === 1 ? explanation.summary : `${records.length} rows`
+  return { date: valueIn('date'), amount: valueIn('amount'), text }
 }

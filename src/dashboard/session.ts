@@ -1,8 +1,10 @@
 import type { UserRef } from '../protocol/views.js'
-import { ApiError, api, type Me, watchSignedOut } from './api.js'
+import { ApiError, api, asApiError, type Me, watchSignedOut } from './api.js'
 import { link, live, setLiveUrl } from './live.js'
+import { forgetNotes } from './notes.js'
 import { parseSignIn, readSignIn } from './route.js'
 import { Store } from './store.js'
+import { forgetReads } from './version.js'
 
 /**
  *   starting    the cookie or the link is being tried        → signed-in · signed-out · failed
@@ -24,7 +26,7 @@ export const session = new Store<SessionState>({ kind: 'starting' })
 let isLeaving = false
 
 /** Close codes that mean: the credential is no good any more. */
-const SIGNED_OUT_CODES: ReadonlySet<number> = new Set([4500, 4504])
+const SIGNED_OUT_CODES: ReadonlySet<number | null> = new Set([4005, 4500, 4504])
 
 /** Redeems the link that is in the address, or tries the cookie; then connects. */
 export async function startSession(): Promise<void> {
@@ -34,7 +36,11 @@ export async function startSession(): Promise<void> {
   if (session.value.kind === 'failed') session.set({ kind: 'starting' })
   let refused: ApiError | null = null
   try {
-    if (code !== null) await api.redeem(code)
+    if (code !== null) {
+      // Of whoever was here before.
+      await forgetReads()
+      await api.redeem(code)
+    }
   } catch (error) {
     refused = asApiError(error)
   }
@@ -53,6 +59,7 @@ export async function startSession(): Promise<void> {
 export async function signInWith(text: string): Promise<void> {
   const code = readSignIn(text)
   if (code === null) throw new ApiError('this is not a sign-in link', { code: 'INVALID', status: 422 })
+  await forgetReads()
   await api.redeem(code)
   enter(await api.me())
 }
@@ -69,6 +76,8 @@ export async function signOut(): Promise<void> {
     isLeaving = false
   }
   live.close()
+  forgetNotes()
+  await forgetReads()
   location.hash = '#/'
   session.set({ kind: 'signed-out', error: null })
 }
@@ -100,9 +109,4 @@ function enter({ user, liveUrl }: Me): void {
 
 function userOf(state: SessionState): UserRef | null {
   return 'user' in state ? state.user : null
-}
-
-/** Whatever was thrown, as something that can be shown. */
-export function asApiError(error: unknown): ApiError {
-  return error instanceof ApiError ? error : new ApiError('something went wrong on this page', { code: 'INTERNAL', status: 0 })
 }

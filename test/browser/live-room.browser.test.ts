@@ -67,16 +67,16 @@ test('two people see one job and each other’s decisions, from the two files to
   expect(shown.percents.length, 'at most four changes a second').toBeLessThanOrEqual(shown.elapsedMs / 250 + 2)
   expect(shown.titles).toContainEqual(expect.stringMatching(/^\d+% · March · Tallyroom$/))
 
-  await Promise.all([ana, ben].map(({ page }) => page.getByRole('link', { name: /Review/ }).click()))
-  const cards = [ana, ben].map(({ page }) => page.locator('.suggestion'))
-  const [anasCards, bensCards] = [cards[0]!, cards[1]!]
-  await Promise.all(cards.map((list) => list.nth(2).waitFor()))
+  await Promise.all([ana, ben].map(({ page }) => page.getByRole('link', { name: /^Match/ }).click()))
+  const rows = [ana, ben].map(({ page }) => page.locator('[data-match]'))
+  const [anasRows, bensRows] = [rows[0]!, rows[1]!]
+  await Promise.all(rows.map((list) => list.nth(2).waitFor()))
   const asked = ben.requests().length
-  await anasCards.nth(0).getByRole('button', { name: 'Confirm' }).click()
-  await bensCards.nth(0).getByText('Confirmed by Ana').waitFor()
+  await ana.page.keyboard.press('Enter')
+  await bensRows.nth(0).filter({ hasText: 'Confirmed by Ana' }).waitFor()
   await ben.page.keyboard.press('j')
   await ben.page.keyboard.press('r')
-  await anasCards.nth(1).getByText('Rejected by Ben').waitFor()
+  await anasRows.nth(1).filter({ hasText: 'Rejected by Ben' }).waitFor()
   const lists = ben
     .requests()
     .slice(asked)
@@ -89,15 +89,21 @@ test('two people see one job and each other’s decisions, from the two files to
     await isHeard
     await route.continue()
   })
-  await bensCards.nth(2).getByRole('button', { name: 'Reject' }).click()
-  await anasCards.nth(2).getByRole('button', { name: 'Confirm' }).click()
-  await bensCards.nth(2).getByText('Ana was faster.').waitFor()
-  await bensCards.nth(2).getByText('Confirmed by Ana').waitFor()
+  await bensRows.nth(2).click()
+  await ben.page.getByLabel(/^Note/).fill('not the same invoice')
+  await ben.page.getByRole('button', { name: /^Reject/ }).click()
+  await anasRows.nth(2).click()
+  await ana.page.getByRole('button', { name: /^Confirm/ }).click()
+  await bensRows.nth(2).filter({ hasText: 'Ana was faster' }).waitFor()
+  await ben.page.getByRole('button', { name: 'Show' }).click()
+  await ben.page.getByRole('article').getByText('Confirmed by Ana').waitFor()
+  expect(await ben.page.getByLabel(/^Note/).inputValue(), 'what Ben wrote').toBe('not the same invoice')
+  await ana.page.getByRole('link', { name: 'Overview' }).click()
 
-  const [download] = await Promise.all([ana.page.waitForEvent('download'), ana.page.getByRole('link', { name: 'CSV' }).click()])
-  const rows = (await readFile(await download.path(), 'utf8')).trimEnd().split('\n')
-  expect(rows.length).toBeGreaterThan(ROWS / 2)
-  expect(rows[0]).toContain('left')
+  const [download] = await Promise.all([ana.page.waitForEvent('download'), ana.page.getByRole('link', { name: 'CSV' }).first().click()])
+  const lines = (await readFile(await download.path(), 'utf8')).trimEnd().split('\n')
+  expect(lines.length).toBeGreaterThan(ROWS / 2)
+  expect(lines[0]).toContain('left')
 
   expect({ ana: ana.complaints, ben: ben.complaints }).toEqual({ ana: [], ben: [] })
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { isEqual, sign, subtract, wholePercent } from '../../src/dashboard/decimal.js'
+import { isEqual, sign, subtract, sum, wholePercent } from '../../src/dashboard/decimal.js'
 
 const decimal = fc.tuple(fc.bigInt({ min: -(10n ** 25n), max: 10n ** 25n }), fc.nat(6)).map(([units, scale]) => {
   const digits = (units < 0n ? -units : units).toString().padStart(scale + 1, '0')
@@ -15,6 +15,11 @@ describe('decimal text', () => {
   test('keeps the decimals of the longer', () => {
     expect(subtract('5', '7.00')).toBe('-2.00')
     expect(subtract('-10.5', '-0.125')).toBe('-10.375')
+  })
+
+  test('a sum has the decimals of the longest', () => {
+    expect(sum(['1.5', '-0.25', '2'])).toBe('3.25')
+    expect(sum([])).toBe('0')
   })
 
   test('what is taken away twice leaves the number itself', () => {

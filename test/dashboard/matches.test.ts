@@ -1,52 +1,41 @@
-import { describe, expect, test } from 'vitest'
-import { appendMatches, isOpen, mergeMatch, nextOpen, type Suggestion } from '../../src/dashboard/matches.js'
-import type { MatchView } from '../../src/protocol/views.js'
+import { expect, test } from 'vitest'
+import { type Entry, isOpen, nextOpen, reaches, rowOf } from '../../src/dashboard/matches.js'
+import { matchView } from './match-view.js'
 
-function match(id: string, news: Partial<MatchView> = {}): MatchView {
-  return {
-    id,
-    project: 'p',
-    job: null,
-    rule: 'r',
-    cardinality: '1:1',
-    status: 'proposed',
-    automatic: false,
-    left: ['l'],
-    right: ['r'],
-    confidence: '0.9',
-    amountDifference: '0',
-    explanation: { pass: 'r', summary: '', gates: [], levels: [], prior: null, margin: null, alternatives: 0 },
-    decidedBy: null,
-    decidedAt: null,
-    version: 1,
-    ...news,
-  }
-}
+const entry = (news: Partial<Entry> = {}): Entry => ({ row: rowOf(matchView('a')), pending: null, refusal: null, ...news })
 
-const list = appendMatches([], [match('a'), match('b'), match('c')])
-const ids = (entries: readonly Suggestion[]) => entries.map((entry) => entry.match.id)
+test('what was decided, or is being decided, is not open', () => {
+  expect(isOpen(entry())).toBe(true)
+  expect(isOpen(entry({ pending: 'reject' }))).toBe(false)
+  expect(isOpen(entry({ row: rowOf(matchView('a', { status: 'confirmed' })) }))).toBe(false)
+})
 
-describe('the list of suggestions', () => {
-  test('a decision changes an entry and moves none', () => {
-    const decided = mergeMatch(list, match('b', { status: 'confirmed', version: 2 }))
-    expect(ids(decided)).toEqual(['a', 'b', 'c'])
-    expect(decided.map(isOpen)).toEqual([true, false, true])
+test('the next undecided one, or where one is', () => {
+  const list = [entry(), entry({ pending: 'confirm' }), entry()]
+  expect(nextOpen(list, 0, 1)).toBe(2)
+  expect(nextOpen(list, 2, 1)).toBe(2)
+  expect(nextOpen(list, 2, -1)).toBe(0)
+})
+
+test.each([
+  ['0.95000', '0.95', true],
+  ['0.94999', '0.95', false],
+  ['1.00000', '1', true],
+  ['0.99999', '1', false],
+  ['0.10000', '0.1', true],
+])('a confidence of %s against %s', (confidence, least, expected) => {
+  expect(reaches(confidence, least)).toBe(expected)
+})
+
+test('a row shows what was compared, or says what it is', () => {
+  const compared = matchView('a', {
+    explanation: {
+      ...matchView('a').explanation,
+      gates: [{ field: 'amount', left: '5', right: '6', difference: '-1', allowed: 'any' }],
+      levels: [{ field: 'words', level: 'some', left: 'ACME', right: 'ACME LTD', weight: '1' }],
+    },
   })
-
-  test('an older state is dropped, and so is a match that is not shown', () => {
-    const decided = mergeMatch(list, match('b', { status: 'confirmed', version: 2 }))
-    expect(mergeMatch(decided, match('b'))).toEqual(decided)
-    expect(mergeMatch(list, match('z', { version: 9 }))).toEqual(list)
-  })
-
-  test('a page that overlaps adds only what is new', () => {
-    expect(ids(appendMatches(list, [match('c'), match('d')]))).toEqual(['a', 'b', 'c', 'd'])
-  })
-
-  test('the next undecided one, or where one is', () => {
-    const decided = mergeMatch(list, match('b', { status: 'rejected', version: 2 }))
-    expect(nextOpen(decided, 0, 1)).toBe(2)
-    expect(nextOpen(decided, 2, 1)).toBe(2)
-    expect(nextOpen(decided, 2, -1)).toBe(0)
-  })
+  expect(rowOf(compared)).toMatchObject({ left: { amount: '5', text: 'ACME' }, right: { amount: '6', text: 'ACME LTD' } })
+  const manual = rowOf(matchView('b', { left: ['l1', 'l2'] }))
+  expect([manual.left.text, manual.right.text]).toEqual(['2 rows', 'amount equal'])
 })

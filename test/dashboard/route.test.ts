@@ -6,14 +6,14 @@ test.each([
   ['#/', { page: 'projects' }],
   ['#/nonsense/x', { page: 'projects' }],
   ['#/projects/p1', { page: 'project', project: 'p1', tab: 'overview' }],
-  ['#/projects/p1/review', { page: 'project', project: 'p1', tab: 'review' }],
+  ['#/projects/p1/match', { page: 'project', project: 'p1', tab: 'match' }],
   ['#/projects/p1/nonsense', { page: 'project', project: 'p1', tab: 'overview' }],
 ])('the address %s', (hash, expected) => {
   expect(parseRoute(hash)).toEqual(expected)
 })
 
 test('a link leads where it says', () => {
-  for (const tab of ['overview', 'review', 'breaks', 'import'] as const) {
+  for (const tab of ['overview', 'match', 'breaks', 'import'] as const) {
     expect(parseRoute(routeHref('p1', tab))).toEqual({ page: 'project', project: 'p1', tab })
   }
 })

@@ -1,14 +1,13 @@
 import '../styles/breaks.css'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { BREAK_REASONS, type BreakReason, type BreakView, SIDES, type Side } from '../../protocol/views.js'
-import { type ApiError, api, type RecordDetail } from '../api.js'
+import { type ApiError, api, asApiError, type RecordDetail } from '../api.js'
 import { Details, useDetail } from '../details.js'
 import { currencyCode, formatAmount, formatDate, formatSigns, sentence } from '../format.js'
 import { ExportLinks } from '../parts/export-links.js'
 import { Empty, Failure, Skeleton } from '../parts/states.js'
 import type { OpenProjectProps } from '../room.js'
 import { routeHref } from '../route.js'
-import { asApiError } from '../session.js'
 
 const PAGE_SIZE = 50
 

@@ -1,13 +1,12 @@
 import '../styles/import.css'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { SIDES, type Side } from '../../protocol/views.js'
-import { api } from '../api.js'
+import { api, asApiError } from '../api.js'
 import { formatMessage } from '../format.js'
 import type { Mapping, Preview } from '../mapping.js'
 import { FileCard, type FileState } from '../parts/file-card.js'
 import type { OpenProjectProps } from '../room.js'
 import { routeHref } from '../route.js'
-import { asApiError } from '../session.js'
 import { importFile, previewFile } from '../upload.js'
 
 const EMPTY: Readonly<Record<Side, FileState>> = { left: { kind: 'empty' }, right: { kind: 'empty' } }

@@ -12,7 +12,7 @@ import { useStore } from '../store.js'
 import { countStates } from '../totals.js'
 import { OverviewPage } from './overview-page.js'
 
-const ReviewPage = lazyPage(async () => (await import('./review-page.js')).ReviewPage)
+const MatchPage = lazyPage(async () => (await import('./match-page.js')).MatchPage)
 const BreaksPage = lazyPage(async () => (await import('./breaks-page.js')).BreaksPage)
 const ImportPage = lazyPage(async () => (await import('./import-page.js')).ImportPage)
 
@@ -45,8 +45,8 @@ function TabPage({ tab, ...props }: OpenProjectProps & { readonly tab: ProjectTa
   switch (tab) {
     case 'overview':
       return <OverviewPage {...props} />
-    case 'review':
-      return <ReviewPage {...props} />
+    case 'match':
+      return <MatchPage {...props} />
     case 'breaks':
       return <BreaksPage {...props} />
     case 'import':
@@ -62,7 +62,7 @@ function Tabs({ state, tab }: { readonly state: RoomState & { kind: 'open' }; re
   const hasResult = isSettled(state)
   const tabs = [
     { tab: 'overview', name: 'Overview', count: null },
-    { tab: 'review', name: 'Review', count: hasResult ? countStates(state.summary).suggested : null },
+    { tab: 'match', name: 'Match', count: hasResult ? countStates(state.summary).suggested : null },
     { tab: 'breaks', name: 'Breaks', count: hasResult ? countStates(state.summary).open : null },
     { tab: 'import', name: 'Import', count: null },
   ] as const

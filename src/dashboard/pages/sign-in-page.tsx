@@ -1,9 +1,9 @@
 import '../styles/sign-in.css'
 import { useState } from 'preact/hooks'
 import type { UserRef } from '../../protocol/views.js'
-import type { ApiError } from '../api.js'
+import { type ApiError, asApiError } from '../api.js'
 import { formatMessage } from '../format.js'
-import { asApiError, signInWith } from '../session.js'
+import { signInWith } from '../session.js'
 
 const iconUrl = new URL('../icon.svg', import.meta.url).href
 

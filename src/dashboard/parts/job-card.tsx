@@ -1,10 +1,9 @@
 import { useState } from 'preact/hooks'
 import type { JobView } from '../../protocol/views.js'
-import { type ApiError, api } from '../api.js'
+import { type ApiError, api, asApiError } from '../api.js'
 import { durationOf, formatCount, formatDuration, formatMessage, formatPercent, formatTime, sentence } from '../format.js'
 import { isActive } from '../jobs.js'
 import type { Room } from '../room.js'
-import { asApiError } from '../session.js'
 
 const HEADINGS: Readonly<Record<JobView['state'], string>> = {
   queued: 'Waiting to start',

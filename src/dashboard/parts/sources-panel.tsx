@@ -1,10 +1,9 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { SourceView } from '../../protocol/views.js'
-import { type ApiError, api } from '../api.js'
+import { type ApiError, api, asApiError } from '../api.js'
 import { formatCount } from '../format.js'
 import type { Room } from '../room.js'
 import { routeHref } from '../route.js'
-import { asApiError } from '../session.js'
 import { Failure } from './states.js'
 
 /** The project's files, with how many of their rows were taken. */

@@ -22,7 +22,7 @@ export function Tiles({
       <Tile name="Matched" tone="good" value={formatPercent(wholePercent(counts.matched, counts.all))}>
         {formatCount(counts.matched)} of {formatCount(counts.all)} rows
       </Tile>
-      <Tile name="Suggested" tone="wait" value={formatCount(counts.suggested)} href={routeHref(project, 'review')}>
+      <Tile name="Suggested" tone="wait" value={formatCount(counts.suggested)} href={routeHref(project, 'match')}>
         rows wait for a decision
       </Tile>
       <Tile name="Open" tone="bad" value={formatCount(counts.open)} href={routeHref(project, 'breaks')}>

@@ -1,8 +1,9 @@
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import type { UserRef } from '../../protocol/views.js'
+import { asApiError } from '../api.js'
 import { formatMessage } from '../format.js'
-import { asApiError, signOut } from '../session.js'
+import { signOut } from '../session.js'
 import { LinkBadge } from './link-badge.js'
 
 /** Where we are, how fresh it is, who we are. */

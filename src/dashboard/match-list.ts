@@ -1,0 +1,210 @@
+import type { MatchStatus, MatchView } from '../protocol/views.js'
+import { type ApiError, asApiError, type Page } from './api.js'
+import { type Entry, isOpen, reaches, rowOf } from './matches.js'
+import { Store } from './store.js'
+
+export interface MatchFilter {
+  /** null: whatever became of it. */
+  readonly status: MatchStatus | null
+  /** Decimal text, 0–1. */
+  readonly minConfidence: string | null
+  readonly rule: string | null
+}
+
+export const SUGGESTED: MatchFilter = { status: 'proposed', minConfidence: null, rule: null }
+
+/** Reads a page of a filter's matches. */
+export type ReadMatches = (query: MatchFilter & { readonly limit: number; readonly cursor: string | null }) => Promise<Page<MatchView>>
+
+/** Small, so that the first rows are there at once. */
+const FIRST_PAGE = 100
+const PAGE = 500
+/** Rows that are fetched ahead of the one that is looked at: some screens of fast scrolling. */
+const AHEAD = 1_000
+const RETRY_MS = 1_000
+
+/**
+ * The matches of one filter, highest confidence first, read page by page as they are scrolled to. Entries keep their places whatever is
+ * decided; what is new is counted and shown when somebody asks for it. The list is changed in place, because it may have a hundred
+ * thousand entries: {@link changes} tells that it has, at most once per animation frame.
+ */
+export class MatchList {
+  readonly filter: MatchFilter
+  readonly changes = new Store(0)
+  /** Names of the rules that were seen. */
+  readonly rules = new Set<string>()
+  readonly #read: ReadMatches
+  /** Runs a function once, before the next picture; answers how to call it off. */
+  readonly #inFrame: (draw: () => void) => () => void
+  readonly #entries: Entry[] = []
+  readonly #places = new Map<string, number>()
+  #cursor: string | null = null
+  #isLoading = false
+  #isLoaded = false
+  #isClosed = false
+  #error: ApiError | null = null
+  readonly #unseen = new Set<string>()
+  #isStale = false
+  #decided = 0
+  #cancelFrame: (() => void) | undefined
+  #retry: ReturnType<typeof setTimeout> | undefined
+
+  constructor(filter: MatchFilter, read: ReadMatches, inFrame: (draw: () => void) => () => void) {
+    this.filter = filter
+    this.#read = read
+    this.#inFrame = inFrame
+  }
+
+  get entries(): readonly Entry[] {
+    return this.#entries
+  }
+
+  get error(): ApiError | null {
+    return this.#error
+  }
+
+  /** The first page is there. */
+  get isLoaded(): boolean {
+    return this.#isLoaded
+  }
+
+  /** Nothing follows the last entry. */
+  get isComplete(): boolean {
+    return this.#isLoaded && this.#cursor === null
+  }
+
+  /** Matches of this filter that came since the list was read. */
+  get unseen(): number {
+    return this.#unseen.size
+  }
+
+  /** A job or a bulk decision changed more than was told one by one. */
+  get isStale(): boolean {
+    return this.#isStale
+  }
+
+  /** Entries that were decided on the screen and stay there. */
+  get decided(): number {
+    return this.#decided
+  }
+
+  /** Stops everything that is under way. */
+  close(): void {
+    this.#isClosed = true
+    clearTimeout(this.#retry)
+    this.#cancelFrame?.()
+  }
+
+  get(id: string): Entry | undefined {
+    const place = this.#places.get(id)
+    return place === undefined ? undefined : this.#entries[place]
+  }
+
+  placeOf(id: string): number {
+    return this.#places.get(id) ?? -1
+  }
+
+  /** Reads on when `index` comes near the end of what was read. */
+  need(index: number): void {
+    const isNear = index + AHEAD > this.#entries.length
+    if (isNear && !this.isComplete && !this.#isLoading && this.#error === null) void this.#load()
+  }
+
+  /** Tries again after an error. */
+  retry(): void {
+    this.#error = null
+    void this.#load()
+  }
+
+  /** Takes a newer state of a match in its place, or counts it when it is new and fits. */
+  take(match: MatchView): void {
+    const held = this.get(match.id)
+    if (held === undefined) {
+      if (this.#isLoaded && this.#fits(match)) this.#unseen.add(match.id)
+      else this.#unseen.delete(match.id)
+    } else if (match.version > held.row.version) {
+      this.change(match.id, { row: rowOf(match) })
+    }
+    this.#changed()
+  }
+
+  change(id: string, news: Partial<Entry>): void {
+    const place = this.#places.get(id)
+    const held = place === undefined ? undefined : this.#entries[place]
+    if (place === undefined || held === undefined) return
+    const next = { ...held, ...news }
+    this.#entries[place] = next
+    this.#decided += Number(this.#isOutside(next)) - Number(this.#isOutside(held))
+    this.#changed()
+  }
+
+  markStale(): void {
+    // With nothing on the screen nothing can move under a pointer.
+    if (this.#isLoaded && this.#entries.length === 0) this.#startAgain()
+    else this.#isStale = true
+    this.#changed()
+  }
+
+  /** Open entries that were read so far and reach the confidence (decimal text), of `rule` or of all. */
+  openAbove(minConfidence: string, rule: string | null): number {
+    const isMeant = (entry: Entry) =>
+      isOpen(entry) && reaches(entry.row.confidence, minConfidence) && (rule === null || entry.row.rule === rule)
+    return this.#entries.reduce((count, entry) => count + Number(isMeant(entry)), 0)
+  }
+
+  #startAgain(): void {
+    this.#isLoaded = false
+    this.#cursor = null
+    void this.#load()
+  }
+
+  async #load(): Promise<void> {
+    if (this.#isLoading || this.#isClosed) return
+    this.#isLoading = true
+    try {
+      const limit = this.#isLoaded ? PAGE : FIRST_PAGE
+      const page = await this.#read({ ...this.filter, limit, cursor: this.#cursor })
+      if (this.#isClosed) return
+      for (const match of page.items) this.#append(match)
+      this.#cursor = page.nextCursor
+      this.#isLoaded = true
+    } catch (failure) {
+      const error = asApiError(failure)
+      if (error.status === 429) this.#retry = setTimeout(() => void this.#load(), error.retryAfterMs ?? RETRY_MS)
+      else this.#error = error
+    } finally {
+      this.#isLoading = false
+      this.#changed()
+    }
+  }
+
+  #append(match: MatchView): void {
+    this.#unseen.delete(match.id)
+    this.rules.add(match.rule)
+    // It moved down the list while pages were read: it stays where it was seen first.
+    if (this.#places.has(match.id)) return
+    this.#places.set(match.id, this.#entries.length)
+    this.#entries.push({ row: rowOf(match), pending: null, refusal: null })
+  }
+
+  #fits(match: MatchView): boolean {
+    const { status, minConfidence, rule } = this.filter
+    return (
+      (status === null || match.status === status) &&
+      (minConfidence === null || reaches(match.confidence, minConfidence)) &&
+      (rule === null || match.rule === rule)
+    )
+  }
+
+  #isOutside({ row }: Entry): boolean {
+    return this.filter.status !== null && row.status !== this.filter.status
+  }
+
+  #changed(): void {
+    if (this.#cancelFrame !== undefined || this.#isClosed) return
+    this.#cancelFrame = this.#inFrame(() => {
+      this.#cancelFrame = undefined
+      this.changes.set(this.changes.value + 1)
+    })
+  }
+}

@@ -1,0 +1,64 @@
+import { MATCH_STATUSES } from '../../protocol/views.js'
+import type { MatchFilter } from '../match-list.js'
+
+const STATUS_NAMES = { proposed: 'Suggested', confirmed: 'Confirmed', rejected: 'Rejected', removed: 'Taken back' }
+const CONFIDENCES = ['0.99', '0.98', '0.95', '0.9', '0.8', '0.7', '0.5']
+
+/** Which matches are listed. */
+export function MatchFilters({
+  filter,
+  rules,
+  onChange,
+}: {
+  readonly filter: MatchFilter
+  readonly rules: readonly string[]
+  readonly onChange: (filter: MatchFilter) => void
+}) {
+  return (
+    <div class="filters filters--match">
+      <label class="field">
+        <span>Status</span>
+        <select
+          id="status"
+          value={filter.status ?? ''}
+          onChange={(event) => {
+            const { value } = event.currentTarget
+            onChange({ ...filter, status: MATCH_STATUSES.find((known) => known === value) ?? null })
+          }}
+        >
+          {MATCH_STATUSES.map((status) => (
+            <option key={status} value={status}>
+              {STATUS_NAMES[status]}
+            </option>
+          ))}
+          <option value="">All</option>
+        </select>
+      </label>
+      <label class="field">
+        <span>Confidence</span>
+        <select
+          value={filter.minConfidence ?? ''}
+          onChange={(event) => onChange({ ...filter, minConfidence: event.currentTarget.value || null })}
+        >
+          <option value="">Any</option>
+          {CONFIDENCES.map((value) => (
+            <option key={value} value={value}>
+              at least {Number(value) * 100}%
+            </option>
+          ))}
+        </select>
+      </label>
+      <label class="field filters__rule">
+        <span>Rule</span>
+        <select value={filter.rule ?? ''} onChange={(event) => onChange({ ...filter, rule: event.currentTarget.value || null })}>
+          <option value="">Any rule</option>
+          {rules.map((rule) => (
+            <option key={rule} value={rule}>
+              {rule}
+            </option>
+          ))}
+        </select>
+      </label>
+    </div>
+  )
+}

@@ -1,0 +1,98 @@
+import { useMemo } from 'preact/hooks'
+import { isEqual } from '../decimal.js'
+import { formatAmount, formatConfidence, formatDate } from '../format.js'
+import { type Entry, isOpen, type MatchRow, type RowSide } from '../matches.js'
+import { Marked } from './marked.js'
+import { Stamp } from './stamp.js'
+
+export interface MatchLineProps {
+  readonly entry: Entry
+  /** From 1, with the heading. */
+  readonly rowIndex: number
+  readonly isSelected: boolean
+  readonly isMarked: boolean
+  readonly mayDecide: boolean
+  readonly userId: string
+}
+
+export function rowElementId(id: string): string {
+  return `match-${id}`
+}
+
+/** A match as a row of the list: left over right, with what differs marked. */
+export function MatchLine({ entry, rowIndex, isSelected, isMarked, mayDecide, userId }: MatchLineProps) {
+  const { row } = entry
+  const open = isOpen(entry)
+  const cells = useMemo(() => <PairCells row={row} />, [row])
+  return (
+    <tr
+      id={rowElementId(row.id)}
+      class={`line${isSelected ? ' is-selected' : ''}${isMarked ? ' is-marked' : ''}${open ? '' : ' is-decided'}`}
+      aria-rowindex={rowIndex}
+      aria-selected={isMarked}
+      aria-current={isSelected}
+      data-match={row.id}
+      data-status={row.status}
+    >
+      <td class="line__mark">
+        {mayDecide && (
+          <input
+            type="checkbox"
+            tabIndex={-1}
+            checked={isMarked}
+            disabled={!open}
+            aria-label="Select this match"
+            // The grid answers the click; the box shows what came of it.
+            onClick={(event) => event.preventDefault()}
+          />
+        )}
+      </td>
+      {cells}
+      <td class="line__state">
+        {entry.refusal !== null && <span class="stamp stamp--refused">{entry.refusal.brief}</span>}
+        {entry.refusal === null && <Stamp entry={entry} userId={userId} isShort />}
+      </td>
+    </tr>
+  )
+}
+
+function PairCells({ row }: { readonly row: MatchRow }) {
+  const { left, right, confidence } = row
+  const isSameAmount = left.amount !== null && right.amount !== null && isEqual(left.amount, right.amount)
+  const isSameDate = left.date === right.date
+  const sides = [
+    { side: left, other: right, name: 'left' },
+    { side: right, other: left, name: 'right' },
+  ]
+  return (
+    <>
+      <td class="line__sure">
+        <strong>{formatConfidence(confidence)}</strong>
+        <meter class="for" min={0} max={1} value={Number(confidence)} aria-hidden="true" />
+      </td>
+      <td class="line__dates">
+        {sides.map(({ side, name }) => (
+          <span key={name}>{side.date !== null && (isSameDate ? formatDate(side.date) : <mark>{formatDate(side.date)}</mark>)}</span>
+        ))}
+      </td>
+      <td class="line__texts">
+        {sides.map(({ side, other, name }) => (
+          <span key={name} class={`tick tick--${name} clip`} title={side.text}>
+            <Marked text={side.text} others={[other.text]} />
+          </span>
+        ))}
+      </td>
+      <td class="line__amounts num">
+        {sides.map(({ side, name }) => (
+          <Amount key={name} side={side} isSame={isSameAmount} />
+        ))}
+      </td>
+    </>
+  )
+}
+
+function Amount({ side, isSame }: { readonly side: RowSide; readonly isSame: boolean }) {
+  if (side.amount === null) return <span />
+  const text = formatAmount(side.amount, null)
+  return <span>{isSame ? text : <mark>{text}</mark>}</span>
+}
