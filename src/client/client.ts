@@ -1,191 +1,179 @@
-import { shouldReconnect } from '../protocol/close-codes.js'
-import { type ErrorMessage, type Join, MAX_HELLO_JOINS, type ServerMessage } from '../protocol/messages.js'
-import type { UserRef } from '../protocol/views.js'
-import { reconnectDelayMs } from './backoff.js'
-import { Connection, type OpenSocket } from './connection.js'
-import { Room, type RoomHandlers } from './room.js'
-import { type Received, receiveDeliver, receiveJoined, startJoin } from './state.js'
-
-/** How the client is connected. Times are milliseconds since 1970. */
-export type LinkState =
-  | { readonly kind: 'connecting'; readonly lostAt: number | null }
-  | { readonly kind: 'live'; readonly user: UserRef }
-  | { readonly kind: 'waiting'; readonly lostAt: number; readonly retryAt: number }
-  /** Not tried again until something changed; `code` as in PROTOCOL §7. */
-  | { readonly kind: 'closed'; readonly code: number }
+import type { Publication } from '../protocol/messages.js'
+import type { PublishReply } from '../protocol/publications.js'
+import { type Clock, systemClock } from './clock.js'
+import { type ClientCodec, jsonCodec } from './codec.js'
+import type { ConnectionSettings, GetToken, OpenSocket, Socket } from './connection.js'
+import { advance, describe, IDLE_LINK, type Link, type LinkInput, type LinkState, type LiveSession, SILENT_LOSS_MS } from './link.js'
+import { LiveError } from './live-error.js'
+import { Membership } from './membership.js'
+import type { Room, Stop } from './room.js'
+import { Switchboard } from './switchboard.js'
+import { type WakeReason, type WatchWake, watchPage } from './wake.js'
 
 export interface LiveClientOptions {
   /** `ws://…/v1/live` or `wss://…`. */
   readonly url: string
-  readonly openSocket: OpenSocket
-  /** Absent: the cookie that goes with the upgrade decides. */
-  readonly token?: () => string
+  /** Default: the browser's `WebSocket`. In Node before 22 that of the package `ws`. */
+  readonly openSocket?: OpenSocket
+  /** Asked before each connection, and before the token expires. Absent: the cookie that goes with the upgrade decides. */
+  readonly token?: GetToken
+  /** Default: JSON. `msgpack` is loaded when it is needed. */
+  readonly codec?: 'msgpack' | ClientCodec
   readonly onLink?: (state: LinkState) => void
-  /** A handler of a room threw, or its promise was rejected; its event counts as handled. Default: `console.error`. */
+  /** A handler or a callback threw, or its promise was rejected. Default: `console.error`. */
   readonly onError?: (error: unknown) => void
-  /** [0, 1). Default `Math.random`. */
-  readonly random?: () => number
+  /** Default: the browser's `online`, `visibilitychange` and `pageshow`. */
+  readonly watchWake?: WatchWake
+  /** Default: the system's. */
+  readonly clock?: Partial<Clock>
 }
 
-const CLIENT_NAME = { name: 'tallyroom', version: '1' }
+/** Projects of which handled events are remembered; more than a session may have joined at once. */
+const MAX_REMEMBERED_PROJECTS = 200
 
-/** Keeps one connection to the live endpoint and the rooms that were joined through it, across lost sockets. */
+/** Keeps a connection to the live endpoint, and the rooms that were joined through it, across lost ones. */
 export class LiveClient {
-  readonly #options: LiveClientOptions
-  readonly #random: () => number
-  readonly #rooms = new Map<string, Room>()
-  #connection: Connection | null = null
-  #isLive = false
-  #attempt = 0
-  #lostAt: number | null = null
-  #retry: ReturnType<typeof setTimeout> | undefined
+  readonly #onLink: (state: LinkState) => void
+  readonly #onError: (error: unknown) => void
+  readonly #watchWake: WatchWake
+  readonly #clock: Clock
+  readonly #switchboard: Switchboard
+  /** By project, the ids of its handled events, oldest first: also of those that were left. */
+  readonly #handled = new Map<string, Set<string>>()
+  #link: Link = IDLE_LINK
+  #state: LinkState = { kind: 'closed', code: null }
+  #session: LiveSession | null = null
   #lastRef = 0
-  #isClosed = false
+  #cancelRetry: Stop = () => {}
+  #cancelSilence: Stop = () => {}
+  #stopWatching: Stop = () => {}
 
   constructor(options: LiveClientOptions) {
-    this.#options = options
-    this.#random = options.random ?? Math.random
-  }
-
-  /** Connects; repeats by itself until {@link close} or a final close code. */
-  open(): void {
-    if (this.#connection !== null) return
-    clearTimeout(this.#retry)
-    this.#isClosed = false
-    this.#tell({ kind: 'connecting', lostAt: this.#lostAt })
-    const asked = new Map<string, Room>()
-    this.#connection = new Connection({
-      url: this.#options.url,
-      openSocket: this.#options.openSocket,
-      hello: () => ({
-        type: 'hello',
-        ...(this.#options.token === undefined ? {} : { token: this.#options.token() }),
-        client: CLIENT_NAME,
-        joins: [...this.#rooms].slice(0, MAX_HELLO_JOINS).map(([project, room]) => {
-          asked.set(project, room)
-          return this.#makeJoin(project, room)
-        }),
-      }),
-      onWelcome: ({ user }) => {
-        this.#isLive = true
-        this.#attempt = 0
-        this.#lostAt = null
-        this.#tell({ kind: 'live', user })
-        // What was left or joined while the hello was on its way, and joins that had no place in it.
-        for (const [project, room] of asked) if (this.#rooms.get(project) !== room) this.#sendLeave(project)
-        for (const [project, room] of this.#rooms) if (asked.get(project) !== room) this.#sendJoin(project, room)
+    const { url, openSocket = openWebSocket, token, codec = jsonCodec, clock, watchWake = watchPage } = options
+    const { onLink = () => {}, onError = (error) => console.error(error) } = options
+    this.#onLink = onLink
+    this.#onError = onError
+    this.#watchWake = watchWake
+    this.#clock = { ...systemClock, ...clock }
+    const settings: ConnectionSettings = {
+      url,
+      openSocket,
+      token,
+      codec: codec === 'msgpack' ? async () => (await import('./msgpack.js')).msgpackCodec : codec,
+      clock: this.#clock,
+      nextRef: () => ++this.#lastRef,
+      onError,
+    }
+    this.#switchboard = new Switchboard({
+      settings,
+      onLive: (session) => {
+        this.#session = session
+        this.#advance({ kind: 'welcome' })
       },
-      onMessage: (message) => this.#receive(message),
-      onClose: (code) => this.#handleClose(code),
+      onLost: (code) => {
+        this.#advance({ kind: 'ended', code })
+        // A second connection was on its way when the first one broke.
+        if (this.#switchboard.isOpen) this.#advance({ kind: 'retry' })
+      },
     })
   }
 
-  /** Tries at once instead of waiting for the delay to pass, for example when the network came back. */
+  /** As `onLink` was told last. */
+  get link(): LinkState {
+    return this.#state
+  }
+
+  /** Connects; repeats by itself until {@link close} or a close code that says to stop. */
+  open(): void {
+    this.#stopWatching()
+    this.#stopWatching = this.#watchWake((reason) => this.#wake(reason))
+    this.#advance({ kind: 'open' })
+  }
+
+  /** Tries at once instead of waiting, also after a close code that says to stop. Nothing before {@link open} or after {@link close}. */
   retryNow(): void {
-    if (this.#connection === null && !this.#isClosed) this.open()
+    if (this.#link.phase.kind !== 'idle') this.#advance({ kind: 'open' })
   }
 
   /** Ends the connection and leaves every room. */
   close(): void {
-    this.#isClosed = true
-    clearTimeout(this.#retry)
-    for (const room of this.#rooms.values()) room.close()
-    this.#rooms.clear()
-    this.#connection?.close()
+    this.#stopWatching()
+    this.#switchboard.close()
+    this.#advance({ kind: 'close' })
   }
 
-  /** Hears a project until the returned function is called. One room per project. */
-  join(project: string, handlers: RoomHandlers): () => void {
-    const room = new Room(handlers, this.#options.onError ?? ((error) => console.error(error)))
-    this.#rooms.get(project)?.close()
-    this.#rooms.set(project, room)
-    if (this.#isLive) this.#sendJoin(project, room)
-    return () => {
-      room.close()
-      if (this.#rooms.get(project) !== room) return
-      this.#rooms.delete(project)
-      if (this.#isLive) this.#sendLeave(project)
+  /** Hears a project until its room is left. One room per project: joining again ends the one before without a word. */
+  join(project: string): Room {
+    const membership: Membership = new Membership({
+      project,
+      clock: this.#clock,
+      handled: this.#handledIn(project),
+      onError: this.#onError,
+      connection: () => this.#switchboard.joinedConnection,
+      onLeave: () => this.#switchboard.remove(membership),
+    })
+    this.#switchboard.add(membership)
+    return membership
+  }
+
+  /**
+   * Publishes in a project, joined or not: all or nothing, in order.
+   * @throws LiveError. After `DISCONNECTED` nobody knows whether it was published: repeat it under the same ids.
+   */
+  async publish(project: string, events: readonly Publication[]): Promise<PublishReply> {
+    const { connection } = this.#switchboard
+    if (connection === null) throw new LiveError(null)
+    const { epoch, results } = await connection.request('ack', (ref) => ({ type: 'publish', ref, project, events }))
+    // The answer to a publish has both (PROTOCOL §2).
+    return { epoch: epoch!, results: results! }
+  }
+
+  #handledIn(project: string): Set<string> {
+    const handled = this.#handled.get(project) ?? new Set()
+    this.#handled.delete(project)
+    this.#handled.set(project, handled)
+    const [oldest] = this.#handled.keys()
+    if (this.#handled.size > MAX_REMEMBERED_PROJECTS) this.#handled.delete(oldest!)
+    return handled
+  }
+
+  #wake(reason: WakeReason): void {
+    // A connection of before the network came back, or over which a ping should have come, is not to be relied upon.
+    if (reason === 'online' || this.#switchboard.isSuspect) this.#switchboard.replace()
+    this.#advance({ kind: 'retry' })
+  }
+
+  #advance(input: LinkInput): void {
+    const { now, random, after } = this.#clock
+    const before = this.#link
+    this.#link = advance(before, input, now(), random)
+    if (this.#link !== before) {
+      const { phase } = this.#link
+      this.#cancelRetry()
+      if (phase.kind === 'waiting') this.#cancelRetry = after(phase.retryAt - now(), () => this.#advance({ kind: 'retry' }))
+      else if (phase.kind === 'connecting') this.#switchboard.open()
     }
+    this.#tell()
   }
 
-  #makeJoin(project: string, room: Room): Join {
-    clearTimeout(room.retry)
-    room.state = startJoin(room.state)
-    room.ref = ++this.#lastRef
-    const { position } = room.state
-    return position === null ? { ref: room.ref, project } : { ref: room.ref, project, since: position }
-  }
-
-  #sendJoin(project: string, room: Room): void {
-    this.#connection?.send({ type: 'join', ...this.#makeJoin(project, room) })
-  }
-
-  #sendLeave(project: string): void {
-    this.#connection?.send({ type: 'leave', ref: ++this.#lastRef, project })
-  }
-
-  #receive(message: ServerMessage): void {
-    if (message.type === 'error') this.#handleError(message)
-    if (!('project' in message)) return
-    const room = this.#rooms.get(message.project)
-    if (room === undefined) return
-    switch (message.type) {
-      case 'joined':
-        // An answer to an older join of the same project: the newer one is on its way.
-        if (message.ref !== room.ref) return
-        room.hearJoined(message.role, message.snapshot)
-        this.#apply(message.project, room, receiveJoined(room.state, message))
-        break
-      case 'deliver':
-        this.#apply(message.project, room, receiveDeliver(room.state, message))
-        break
-      case 'rejoin':
-        this.#sendJoin(message.project, room)
-        break
-      case 'left':
-        if (message.reason === 'left') return
-        this.#rooms.delete(message.project)
-        room.hearLeft(message.reason, null)
-        break
-    }
-  }
-
-  #apply(project: string, room: Room, received: Received): void {
-    room.hear(received)
-    // Unless a handler has left it meanwhile.
-    if (received.mustJoin && this.#rooms.get(project) === room) this.#sendJoin(project, room)
-  }
-
-  #handleError(error: ErrorMessage): void {
-    if (error.ref === null) return
-    for (const [project, room] of this.#rooms) {
-      if (room.ref !== error.ref || room.state.phase !== 'joining') continue
-      if (error.retryable) {
-        const delayMs = error.retryAfterMs ?? reconnectDelayMs(room.refusals++, this.#random)
-        room.retry = setTimeout(() => this.#isLive && this.#sendJoin(project, room), delayMs)
-      } else {
-        this.#rooms.delete(project)
-        room.hearLeft('refused', error)
+  #tell(): void {
+    this.#cancelSilence()
+    const now = this.#clock.now()
+    const state = describe(this.#link, this.#session, now)
+    if (state === null) this.#cancelSilence = this.#clock.after(this.#link.lostAt! + SILENT_LOSS_MS - now, () => this.#tell())
+    else if (JSON.stringify(state) !== JSON.stringify(this.#state)) {
+      this.#state = state
+      try {
+        this.#onLink(state)
+      } catch (error) {
+        this.#onError(error)
       }
     }
   }
+}
 
-  #handleClose(code: number): void {
-    this.#connection = null
-    this.#isLive = false
-    if (this.#isClosed) return
-    if (!shouldReconnect(code)) {
-      this.#isClosed = true
-      this.#tell({ kind: 'closed', code })
-      return
-    }
-    this.#lostAt ??= Date.now()
-    const delayMs = reconnectDelayMs(this.#attempt++, this.#random)
-    this.#tell({ kind: 'waiting', lostAt: this.#lostAt, retryAt: Date.now() + delayMs })
-    this.#retry = setTimeout(() => this.open(), delayMs)
-  }
-
-  #tell(state: LinkState): void {
-    this.#options.onLink?.(state)
-  }
+/** What browsers have, and Node from 22 on. */
+function openWebSocket(url: string, subprotocol: string): Socket {
+  const { WebSocket } = globalThis as unknown as { readonly WebSocket: new (url: string, subprotocol: string) => Socket }
+  return new WebSocket(url, subprotocol)
 }

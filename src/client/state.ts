@@ -36,16 +36,21 @@ export function startJoin(state: StreamState): StreamState {
   return { ...state, phase: 'joining' }
 }
 
-/** Takes the answer to a join: its latest values replace all that were held (J3), its position is where the stream goes on. */
+/**
+ * Takes the answer to a join: its latest values replace all that were held (J3), its position is where the stream goes on. To be handled are
+ * the values that it does not have any more, and with a snapshot all that it has, otherwise those that are other ones.
+ */
 export function receiveJoined(state: StreamState, message: JoinedMessage): Received {
   // Still checked one by one: a resumed join may overlap what came before the socket broke.
   const base = message.mode === 'resumed' ? state.position : null
   const events = base === null ? [] : message.events.filter((event) => event.seq > base.seq)
   const latest = new Map(message.latest.map((value) => [value.key, value]))
+  const gone = [...state.latest.values()].filter(({ key, data }) => data !== null && !latest.has(key))
+  const news = message.latest.filter(({ key, version }) => base === null || state.latest.get(key)?.version !== version)
   return {
     state: { phase: 'joined', position: message.position, latest },
     events,
-    latest: message.latest,
+    latest: [...gone.map((value) => ({ ...value, data: null })), ...news],
     mustJoin: false,
   }
 }

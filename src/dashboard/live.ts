@@ -3,7 +3,7 @@ import { LIVE_PATH } from '../protocol/version.js'
 import { Store } from './store.js'
 
 /** How the page is connected. */
-export const link = new Store<LinkState>({ kind: 'connecting', lostAt: null })
+export const link = new Store<LinkState>({ kind: 'connecting' })
 
 /** Whether the browser itself says that it has a network. */
 export const isOnline = new Store<boolean>(true)
@@ -23,15 +23,12 @@ export function setLiveUrl(url: string): void {
   givenUrl = new URL(url).hostname === location.hostname ? url : null
 }
 
-/** Watches the browser's network and tries at once when it is back. */
+/** Watches the browser's network. The client does so itself, and tries at once when it is back. */
 export function followNetwork(): void {
-  const read = () => {
-    isOnline.set(navigator.onLine)
-    if (navigator.onLine) live.retryNow()
-  }
+  const read = () => isOnline.set(navigator.onLine)
   addEventListener('online', read)
   addEventListener('offline', read)
-  isOnline.set(navigator.onLine)
+  read()
 }
 
 // Of this very origin, until the server has told: the cookie belongs to it.

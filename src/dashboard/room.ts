@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
+import type { Room as LiveRoom } from '../client/index.js'
 import { type Event, isKnownEvent, isKnownLatest, type Latest } from '../protocol/events.js'
 import type { BreakView, JobView, MatchView, ProjectView, Role, Snapshot, SourceView, Summary, UserRef } from '../protocol/views.js'
 import { type Activity, describe } from './activity.js'
@@ -48,7 +49,7 @@ export class Room {
   readonly state = new Store<RoomState>({ kind: 'joining' })
   readonly activity = new Store<readonly Activity[]>([])
   readonly #listeners = new Set<RoomListener>()
-  readonly #leave: () => void
+  readonly #live: LiveRoom
   #pending = new Map<string, JobView>()
   #progressTimer: ReturnType<typeof setTimeout> | undefined
   #shownAt = 0
@@ -56,25 +57,24 @@ export class Room {
 
   constructor(id: string) {
     this.id = id
-    this.#leave = live.join(id, {
-      onJoined: ({ role, snapshot }) => this.#open(role, snapshot),
-      onEvent: (event) => this.#receiveEvent(event),
-      onLatest: (latest) => this.#receiveLatest(latest),
-      onLeft: (reason, error) => {
-        const requestId = error?.requestId ?? null
-        this.state.set({
-          kind: 'left',
-          error:
-            reason === 'deleted'
-              ? new ApiError('this project was deleted', { code: 'NOT_FOUND', status: 404, requestId })
-              : new ApiError('you have no access to this project', { code: 'FORBIDDEN', status: 403, requestId }),
-        })
-      },
+    this.#live = live.join(id)
+    this.#live.onJoined(({ role, snapshot }) => this.#open(role, snapshot))
+    this.#live.on('event', (event) => this.#receiveEvent(event))
+    this.#live.onLatest((latest) => this.#receiveLatest(latest))
+    this.#live.onLeft(({ reason, error }) => {
+      const requestId = error?.requestId ?? null
+      this.state.set({
+        kind: 'left',
+        error:
+          reason === 'deleted'
+            ? new ApiError('this project was deleted', { code: 'NOT_FOUND', status: 404, requestId })
+            : new ApiError('you have no access to this project', { code: 'FORBIDDEN', status: 403, requestId }),
+      })
     })
   }
 
   close(): void {
-    this.#leave()
+    this.#live.leave()
     clearTimeout(this.#progressTimer)
     clearTimeout(this.#refetchTimer)
   }

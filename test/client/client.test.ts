@@ -1,218 +1,267 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type LinkState, LiveClient, type RoomHandlers, type Socket } from '../../src/client/index.js'
-import type { ClientMessage, ServerMessage } from '../../src/protocol/messages.js'
-
-/** The server's end of a socket: the test decides what arrives and when. */
-class FakeSocket implements Socket {
-  onopen: Socket['onopen'] = null
-  onmessage: Socket['onmessage'] = null
-  onclose: Socket['onclose'] = null
-  onerror: Socket['onerror'] = null
-  readonly sent: ClientMessage[] = []
-  closedWith: number | undefined
-
-  send(text: string): void {
-    this.sent.push(JSON.parse(text))
-  }
-  close(code?: number): void {
-    this.closedWith = code
-  }
-  open(): void {
-    this.onopen?.({} as never)
-  }
-  receive(message: ServerMessage): void {
-    this.onmessage?.({ data: JSON.stringify(message) } as never)
-  }
-  drop(code: number): void {
-    this.onclose?.({ code } as never)
-  }
-  welcome(): void {
-    if (this.sent.length === 0) this.open()
-    this.receive({
-      type: 'welcome',
-      session: 's',
-      user: { id: 'ana', name: 'Ana' },
-      node: 'n',
-      heartbeat: { intervalMs: 25_000, timeoutMs: 10_000 },
-      limits: { maxFrameBytes: 65_536, maxProjects: 100, framesPerSecond: 50 },
-      tokenExpiresAt: '2026-01-01T00:00:00.000Z',
-      serverTime: '2026-01-01T00:00:00.000Z',
-    })
-  }
-}
-
-const position = (seq: number) => ({ epoch: 'a', seq, id: `e${seq}` })
-const event = (seq: number) => ({ seq, id: `e${seq}`, at: '2026-01-01T00:00:00.000Z', type: 'demo.event', actor: null, data: {} })
-
-function joined(ref: number, seq: number): ServerMessage {
-  return {
-    type: 'joined',
-    ref,
-    project: 'p',
-    role: 'analyst',
-    position: position(seq),
-    mode: 'snapshot',
-    snapshot: null,
-    events: [],
-    latest: [],
-  }
-}
-
-function makeClient() {
-  const sockets: FakeSocket[] = []
-  const links: LinkState[] = []
-  const heard: string[] = []
-  const client = new LiveClient({
-    url: 'ws://localhost/v1/live',
-    openSocket: () => {
-      const socket = new FakeSocket()
-      sockets.push(socket)
-      return socket
-    },
-    onLink: (state) => links.push(state),
-    random: () => 0.5,
-  })
-  const handlers: RoomHandlers = {
-    onJoined: () => heard.push('joined'),
-    onEvent: ({ seq }) => heard.push(`event ${seq}`),
-    onLatest: ({ key, version }) => heard.push(`latest ${key} ${version}`),
-    onLeft: (reason) => heard.push(`left ${reason}`),
-  }
-  return { client, sockets, links, heard, handlers }
-}
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { settle } from '../sessions/fake-clock.js'
+import { ClientFixture, deliver, event, joined, position } from './client-fixture.js'
 
 describe('the live client', () => {
+  let fixture: ClientFixture
   beforeEach(() => {
-    vi.useFakeTimers()
+    fixture = new ClientFixture()
   })
-  afterEach(() => {
-    expect(vi.getTimerCount()).toBe(0)
-    vi.useRealTimers()
+  afterEach(async () => expect(await fixture.close()).toBe(0))
+
+  test('[C4] says hello first, with its joins in it', async () => {
+    fixture.client.join('p')
+    const socket = await fixture.open()
+    expect(socket.sent).toMatchObject([{ type: 'hello', joins: [{ ref: 1, project: 'p' }] }])
   })
 
-  test('[C4] says hello first, with its joins in it', () => {
-    const { client, sockets, handlers } = makeClient()
-    client.join('p', handlers)
-    client.open()
-    sockets[0]!.welcome()
-    expect(sockets[0]!.sent).toMatchObject([{ type: 'hello', joins: [{ ref: 1, project: 'p' }] }])
-    client.close()
+  test('a project joined between hello and welcome is asked for after the welcome', async () => {
+    fixture.client.open()
+    const socket = await fixture.socket()
+    socket.open()
+    fixture.client.join('p')
+    expect(socket.sent).toHaveLength(1)
+    socket.welcome()
+    expect(socket.sent.filter(({ type }) => type === 'join')).toMatchObject([{ ref: 1, project: 'p' }])
   })
 
-  test('a project joined between hello and welcome is asked for after the welcome', () => {
-    const { client, sockets, handlers } = makeClient()
-    client.open()
-    sockets[0]!.open()
-    client.join('p', handlers)
-    sockets[0]!.welcome()
-    expect(sockets[0]!.sent.filter((message) => message.type === 'join')).toMatchObject([{ ref: 1, project: 'p' }])
-    client.close()
+  test('[C7] answers a ping with its own time', async () => {
+    const socket = await fixture.open()
+    socket.receive({ type: 'ping', at: 'opaque' })
+    expect(socket.sent.at(-1)).toEqual({ type: 'pong', at: 'opaque' })
   })
 
-  test('[C7] answers a ping with its own time', () => {
-    const { client, sockets } = makeClient()
-    client.open()
-    sockets[0]!.welcome()
-    sockets[0]!.receive({ type: 'ping', at: 'opaque' })
-    expect(sockets[0]!.sent.at(-1)).toEqual({ type: 'pong', at: 'opaque' })
-    client.close()
+  test('[C7] reconnects when it hears nothing for interval and timeout, and not before', async () => {
+    const socket = await fixture.open()
+    await fixture.clock.advance(20_000)
+    socket.receive({ type: 'ping', at: '' })
+    await fixture.clock.advance(34_999)
+    expect(socket.closedWith).toBeUndefined()
+    await fixture.clock.advance(1)
+    expect(socket.closedWith).toBe(4002)
+    await fixture.clock.advance(500)
+    expect(fixture.sockets).toHaveLength(2)
   })
 
-  test('[C7] reconnects when it hears nothing for interval and timeout, and not before', () => {
-    const { client, sockets } = makeClient()
-    client.open()
-    sockets[0]!.welcome()
-    vi.advanceTimersByTime(34_999)
-    expect(sockets[0]!.closedWith).toBeUndefined()
-    vi.advanceTimersByTime(1)
-    expect(sockets[0]!.closedWith).toBe(4002)
-    vi.advanceTimersByTime(500)
-    expect(sockets).toHaveLength(2)
-    client.close()
+  test('[C7] gives up a socket that is not welcomed within 10 s', async () => {
+    fixture.client.open()
+    await fixture.clock.advance(9_999)
+    expect(fixture.sockets[0]!.closedWith).toBeUndefined()
+    await fixture.clock.advance(1)
+    expect(fixture.sockets[0]!.closedWith).toBe(4002)
   })
 
-  test('joins again at its position after the socket was lost', () => {
-    const { client, sockets, heard, handlers, links } = makeClient()
-    client.join('p', handlers)
-    client.open()
-    sockets[0]!.welcome()
-    sockets[0]!.receive(joined(1, 7))
-    sockets[0]!.drop(1006)
-    expect(links.at(-1)).toMatchObject({ kind: 'waiting' })
-    vi.advanceTimersByTime(500)
-    sockets[1]!.welcome()
-    expect(sockets[1]!.sent[0]).toMatchObject({ type: 'hello', joins: [{ ref: 2, project: 'p', since: position(7) }] })
-    sockets[1]!.receive(joined(1, 9))
-    expect(heard, 'an answer to the join before is not ours').toEqual(['joined'])
-    sockets[1]!.receive(joined(2, 9))
-    sockets[1]!.receive({ type: 'deliver', project: 'p', epoch: 'a', events: [event(9), event(10)], latest: [] })
-    expect(heard).toEqual(['joined', 'joined', 'event 10'])
-    client.close()
+  test('joins again at its position after the socket was lost', async () => {
+    const { socket } = await fixture.openRoom()
+    socket.drop(1006)
+    await fixture.clock.advance(500)
+    const next = fixture.sockets[1]!
+    next.welcome()
+    expect(next.sent[0]).toMatchObject({ type: 'hello', joins: [{ ref: 2, project: 'p', since: position(7) }] })
+    next.receive(joined(1, 9))
+    expect(fixture.heard, 'an answer to the join before is not ours').toEqual(['joined'])
+    next.receive(joined(2, 9))
+    next.receive(deliver([event(9), event(10)]))
+    expect(fixture.heard).toEqual(['joined', 'joined', 'event 10'])
   })
 
-  test('[D2] joins again at once when a delivery leaves a hole', () => {
-    const { client, sockets, handlers } = makeClient()
-    client.join('p', handlers)
-    client.open()
-    sockets[0]!.welcome()
-    sockets[0]!.receive(joined(1, 7))
-    sockets[0]!.receive({ type: 'deliver', project: 'p', epoch: 'a', events: [event(9)], latest: [] })
-    expect(sockets[0]!.sent.at(-1)).toEqual({ type: 'join', ref: 2, project: 'p', since: position(7) })
-    client.close()
+  test('[D2] joins again at once when a delivery leaves a hole', async () => {
+    const { socket } = await fixture.openRoom()
+    socket.receive(deliver([event(9)]))
+    expect(socket.sent.at(-1)).toEqual({ type: 'join', ref: 2, project: 'p', since: position(7) })
   })
 
-  test('[D6] joins again when the server asks for it', () => {
-    const { client, sockets, handlers } = makeClient()
-    client.join('p', handlers)
-    client.open()
-    sockets[0]!.welcome()
-    sockets[0]!.receive(joined(1, 7))
-    sockets[0]!.receive({ type: 'rejoin', project: 'p', reason: 'lagged' })
-    expect(sockets[0]!.sent.at(-1)).toMatchObject({ type: 'join', ref: 2, since: position(7) })
-    client.close()
+  test('[D6] joins again when the server asks for it, once', async () => {
+    const { socket } = await fixture.openRoom()
+    socket.receive({ type: 'rejoin', project: 'p', reason: 'lagged' })
+    socket.receive({ type: 'rejoin', project: 'p', reason: 'gap' })
+    expect(socket.sent.filter(({ type }) => type === 'join')).toMatchObject([{ ref: 2, since: position(7) }])
+  })
+
+  test('repeats a refused join only when the refusal may pass', async () => {
+    const room = fixture.listen(fixture.client.join('p'))
+    const socket = await fixture.open()
+    socket.refuse(1, 'OVERLOADED', 300)
+    await fixture.clock.advance(300)
+    expect(socket.sent.at(-1)).toMatchObject({ type: 'join', ref: 2 })
+    socket.refuse(2, 'FORBIDDEN')
+    expect(fixture.heard).toEqual(['left refused'])
+    expect(room.phase).toBe('left')
+    await fixture.clock.advance(60_000 - 30_000)
+    expect(socket.sent.filter(({ type }) => type === 'join')).toHaveLength(1)
+  })
+
+  test('ends what it cannot read, says so, and connects anew', async () => {
+    const socket = await fixture.open()
+    socket.onmessage?.({ data: '{"type":' } as never)
+    expect(socket.closedWith).toBe(4501)
+    expect(fixture.errors).toMatchObject([{ name: 'SyntaxError' }])
+    await fixture.clock.advance(500)
+    expect(fixture.sockets).toHaveLength(2)
+  })
+
+  test('is silent after it was closed', async () => {
+    const { socket } = await fixture.openRoom()
+    fixture.client.close()
+    expect(fixture.links.at(-1)).toEqual({ kind: 'closed', code: null })
+    const before = fixture.links.length
+    socket.receive(deliver([event(8)]))
+    socket.drop(1000)
+    fixture.client.retryNow()
+    await settle()
+    expect(fixture.links).toHaveLength(before)
+    expect(fixture.heard).toEqual(['joined'])
+    expect(fixture.sockets).toHaveLength(1)
+  })
+
+  test('an answer to who asked is his: publish, refused or lost', async () => {
+    await expect(fixture.client.publish('p', [])).rejects.toMatchObject({ code: 'DISCONNECTED', retryable: true })
+    const socket = await fixture.open()
+    const [done, refused, lost] = [1, 2, 3].map((n) => fixture.client.publish('p', [{ type: 'demo.event', data: { n } }]))
+    expect(socket.sent.slice(1).map((message) => 'ref' in message && message.ref)).toEqual([1, 2, 3])
+    socket.receive({ type: 'ack', ref: 1, epoch: 'a', results: [{ id: 'x', seq: 1 }] })
+    socket.refuse(2, 'FORBIDDEN')
+    socket.drop(1006)
+    expect(await done).toEqual({ epoch: 'a', results: [{ id: 'x', seq: 1 }] })
+    await expect(refused).rejects.toMatchObject({ code: 'FORBIDDEN', retryable: false, requestId: 'r' })
+    await expect(lost).rejects.toMatchObject({ code: 'DISCONNECTED', retryable: true, requestId: null })
+  })
+})
+
+describe('how the client is connected', () => {
+  let fixture: ClientFixture
+  beforeEach(() => {
+    fixture = new ClientFixture()
+  })
+  afterEach(async () => expect(await fixture.close()).toBe(0))
+  const kinds = () => fixture.links.map(({ kind }) => kind)
+
+  test('a loss of less than 2 s is not told', async () => {
+    const socket = await fixture.open()
+    socket.drop(1006)
+    await fixture.clock.advance(500)
+    fixture.sockets[1]!.drop(1006)
+    await fixture.clock.advance(1_000)
+    fixture.sockets[2]!.welcome()
+    await fixture.clock.advance(5_000)
+    // Another session is another thing to know.
+    expect(fixture.links).toMatchObject([{ kind: 'connecting' }, { kind: 'live', session: 's1' }, { kind: 'live', session: 's3' }])
+  })
+
+  test('a loss of 2 s is told then, as of when it began, and once', async () => {
+    const socket = await fixture.open()
+    await fixture.clock.advance(10_000)
+    const lostAt = fixture.clock.today()
+    socket.drop(1006)
+    await fixture.clock.advance(1_999)
+    expect(kinds()).toEqual(['connecting', 'live'])
+    await fixture.clock.advance(1)
+    expect(fixture.links.slice(2)).toEqual([{ kind: 'reconnecting', lostAt }])
+    expect(fixture.client.link).toEqual({ kind: 'reconnecting', lostAt })
+    for (let attempt = 1; attempt < 6; attempt++) {
+      fixture.sockets[attempt]!.drop(1006)
+      await fixture.clock.advance(10_000)
+    }
+    fixture.sockets.at(-1)!.welcome()
+    expect(kinds()).toEqual(['connecting', 'live', 'reconnecting', 'live'])
+  })
+
+  test('[D9] is told that the bus is degraded, and of the next connection that it is not', async () => {
+    const socket = await fixture.open()
+    socket.receive({ type: 'status', bus: 'degraded' })
+    expect(fixture.client.link).toMatchObject({ kind: 'live', bus: 'degraded' })
+    socket.receive({ type: 'status', bus: 'ok' })
+    expect(fixture.client.link).toMatchObject({ bus: 'ok' })
+    socket.receive({ type: 'status', bus: 'degraded' })
+    socket.drop(1006)
+    await fixture.clock.advance(500)
+    fixture.sockets[1]!.welcome()
+    expect(fixture.client.link).toMatchObject({ bus: 'ok', session: 's2' })
   })
 
   test.each([
+    [1000, true],
     [1006, true],
+    [1012, true],
+    [3000, true],
     [4000, true],
     [4499, true],
     [4500, false],
+    [4501, false],
     [4505, false],
-  ])('close code %i: reconnects %s', (code, isExpected) => {
-    const { client, sockets, links } = makeClient()
-    client.open()
-    sockets[0]!.welcome()
-    sockets[0]!.drop(code)
-    vi.advanceTimersByTime(1_000)
-    expect(sockets.length === 2).toBe(isExpected)
-    if (!isExpected) expect(links.at(-1)).toEqual({ kind: 'closed', code })
-    client.close()
+    [4999, false],
+  ])('close code %i: reconnects %s', async (code, isExpected) => {
+    const socket = await fixture.open()
+    socket.drop(code)
+    await fixture.clock.advance(isExpected ? 1_000 : 600_000)
+    expect(fixture.sockets).toHaveLength(isExpected ? 2 : 1)
+    if (!isExpected) expect(fixture.links.at(-1)).toEqual({ kind: 'closed', code })
   })
 
-  test('repeats a refused join only when the refusal may pass', () => {
-    const { client, sockets, heard, handlers } = makeClient()
-    client.join('p', handlers)
-    client.open()
-    sockets[0]!.welcome()
-    const refusal = { type: 'error', ref: 1, message: '', requestId: 'r' } as const
-    sockets[0]!.receive({ ...refusal, code: 'OVERLOADED', retryable: true, retryAfterMs: 300 })
-    vi.advanceTimersByTime(300)
-    expect(sockets[0]!.sent.at(-1)).toMatchObject({ type: 'join', ref: 2 })
-    sockets[0]!.receive({ ...refusal, ref: 2, code: 'FORBIDDEN', retryable: false })
-    expect(heard).toEqual(['left refused'])
-    client.close()
+  test.each(['open', 'retryNow'] as const)('after a code that says to stop, %s tries again, and the rooms are still there', async (how) => {
+    const { socket } = await fixture.openRoom()
+    socket.drop(4500)
+    fixture.wake('online')
+    await fixture.clock.advance(60_000)
+    expect(fixture.sockets).toHaveLength(1)
+    fixture.client[how]()
+    const next = await fixture.socket()
+    expect(fixture.links.at(-1)).toEqual({ kind: 'connecting' })
+    next.welcome()
+    expect(fixture.joinOf(next)).toMatchObject({ since: position(7) })
   })
 
-  test('is silent after it was closed', () => {
-    const { client, sockets, links, heard, handlers } = makeClient()
-    client.join('p', handlers)
-    client.open()
-    sockets[0]!.welcome()
-    client.close()
-    const before = links.length
-    sockets[0]!.receive(joined(1, 1))
-    sockets[0]!.drop(1000)
-    expect(links).toHaveLength(before)
-    expect(heard).toEqual([])
+  test('one that is opened anew before its last socket has said good-bye hears only the new one', async () => {
+    const { socket } = await fixture.openRoom()
+    fixture.client.close()
+    const room = fixture.listen(fixture.client.join('p'))
+    const next = await fixture.open()
+    socket.receive(deliver([event(8)]))
+    socket.drop(4500)
+    expect(room.phase).toBe('joining')
+    expect(fixture.client.link).toMatchObject({ kind: 'live', session: next.session })
+  })
+})
+
+describe('when it wakes up', () => {
+  let fixture: ClientFixture
+  beforeEach(() => {
+    fixture = new ClientFixture()
+  })
+  afterEach(async () => expect(await fixture.close()).toBe(0))
+
+  test.each(['online', 'shown'] as const)('%s: tries at once instead of waiting', async (reason) => {
+    const socket = await fixture.open()
+    socket.drop(1006)
+    await fixture.clock.advance(100)
+    fixture.wake(reason)
+    await settle()
+    expect(fixture.sockets).toHaveLength(2)
+    fixture.wake(reason)
+    await fixture.clock.advance(1_000)
+    expect(fixture.sockets).toHaveLength(2)
+  })
+
+  test('a connection that may be dead is replaced; until the other one is there it counts', async () => {
+    const { socket } = await fixture.openRoom()
+    fixture.wake('shown')
+    await settle()
+    expect(fixture.sockets, 'nothing was missed').toHaveLength(1)
+    await fixture.clock.advance(26_001)
+    fixture.wake('shown')
+    const next = await fixture.socket()
+    expect(fixture.sockets).toHaveLength(2)
+    expect(socket.closedWith).toBeUndefined()
+    next.welcome()
+    next.receive(joined(fixture.joinOf(next).ref, 7))
+    expect(socket.closedWith).toBe(1000)
+    expect(fixture.links.map(({ kind }) => kind)).toEqual(['connecting', 'live', 'live'])
+  })
+
+  test('a network that comes back makes every connection one that may be dead', async () => {
+    await fixture.openRoom()
+    fixture.wake('online')
+    await settle()
+    expect(fixture.sockets).toHaveLength(2)
   })
 })

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { type LinkState, LiveClient, type RoomHandlers, type Socket } from '../../src/client/index.js'
+import { type LinkState, LiveClient, type LiveClientOptions, type Room, type Socket } from '../../src/client/index.js'
 import type { ProjectId } from '../../src/ids.js'
-import { eventItem, LiveFixture, type LiveFixtureOptions, latestItem } from '../sessions/live-fixture.js'
+import { eventItem, LiveFixture, type LiveFixtureOptions, latestItem, snapshotOf } from '../sessions/live-fixture.js'
 
 /** A client of the SDK against the real server, with everything that it hears. */
 class Reader {
@@ -14,45 +14,49 @@ class Reader {
   readonly errors: unknown[] = []
   readonly #waiting = new Set<() => void>()
 
-  constructor(fixture: LiveFixture, token: () => string) {
+  constructor(fixture: LiveFixture, token: () => string, options: Partial<LiveClientOptions> = {}) {
     this.client = new LiveClient({
       url: fixture.url,
-      openSocket: (url, subprotocol) => {
-        const socket = new WebSocket(url, subprotocol)
-        this.sockets.push(socket)
-        // Its handlers take events of its own kind, of which the client reads what browsers have too.
-        return socket as unknown as Socket
-      },
+      openSocket: (url, subprotocol) => this.openSocket(url, subprotocol),
       token,
       // Reconnects at once.
-      random: () => 0,
+      clock: { random: () => 0 },
       onLink: (state) => {
         this.links.push(state)
         this.#wake()
       },
       onError: (error) => this.errors.push(error),
+      ...options,
     })
+  }
+
+  openSocket(url: string, subprotocol: string): Socket {
+    const socket = new WebSocket(url, subprotocol)
+    this.sockets.push(socket)
+    this.#wake()
+    // Its handlers take events of its own kind, of which the client reads what browsers have too.
+    return socket as unknown as Socket
   }
 
   get isLive(): boolean {
     return this.links.at(-1)?.kind === 'live'
   }
 
-  handlers(more: Partial<RoomHandlers> = {}): RoomHandlers {
+  /** Joins, and writes down all that is heard. */
+  join(project: string): Room {
     const note = (text: string) => {
       this.heard.push(text)
       this.#wake()
     }
-    return {
-      onJoined: ({ role, snapshot }) => note(`joined as ${role}${snapshot === null ? '' : ' with a snapshot'}`),
-      onEvent: ({ seq }) => {
-        this.seqs.push(seq)
-        note(`event ${seq}`)
-      },
-      onLatest: ({ key, version }) => note(`latest ${key} ${version}`),
-      onLeft: (reason) => note(`left: ${reason}`),
-      ...more,
-    }
+    const room = this.client.join(project)
+    room.onJoined(({ role, snapshot }) => note(`joined as ${role}${snapshot === null ? '' : ' with a snapshot'}`))
+    room.on('event', ({ seq }) => {
+      this.seqs.push(seq)
+      note(`event ${seq}`)
+    })
+    room.onLatest(({ key, version }) => note(`latest ${key} ${version}`))
+    room.onLeft(({ reason }) => note(`left: ${reason}`))
+    return room
   }
 
   async until(isMet: () => boolean): Promise<void> {
@@ -74,9 +78,9 @@ describe('the client against the real server', () => {
     fixture = await LiveFixture.open(options)
     project = fixture.project({ ana: 'analyst', ben: 'viewer' })
   }
-  const reader = async (user: string) => {
+  const reader = async (user: string, options?: Partial<LiveClientOptions>) => {
     const token = await fixture.token(user)
-    const made = new Reader(fixture, () => token)
+    const made = new Reader(fixture, () => token, options)
     readers.push(made)
     return made
   }
@@ -89,7 +93,7 @@ describe('the client against the real server', () => {
 
   test('[C5] joins with its hello and hears what is published', async () => {
     const ana = await reader('ana')
-    ana.client.join(project, ana.handlers())
+    ana.join(project)
     ana.client.open()
     await ana.until(() => ana.heard.length === 1)
     await fixture.publish(project, eventItem(), latestItem('job/1', 3, {}), eventItem())
@@ -102,28 +106,29 @@ describe('the client against the real server', () => {
     const ana = await reader('ana')
     ana.client.open()
     await ana.until(() => ana.isLive)
-    const leave = ana.client.join(project, ana.handlers())
+    const room = ana.join(project)
     await ana.until(() => ana.heard.length === 1)
-    leave()
-    const again = ana.client.join(project, ana.handlers())
+    room.leave()
+    const again = ana.join(project)
     await ana.until(() => ana.heard.length === 2)
     await fixture.publish(project, eventItem())
     await ana.until(() => ana.heard.includes('event 1'))
-    again()
+    again.leave()
     expect(ana.heard.filter((text) => text.startsWith('left'))).toEqual([])
   })
 
   test('what was left while the hello was on its way is left at the server too', async () => {
     const ana = await reader('ana')
     const received: string[] = []
-    const leave = ana.client.join(project, ana.handlers())
+    const room = ana.join(project)
     ana.client.open()
+    await ana.until(() => ana.sockets.length === 1)
     ana.sockets[0]!.on('message', (data) => received.push(JSON.parse(data.toString()).type))
     // After the client's own handler, which has sent hello.
-    ana.sockets[0]!.once('open', () => leave())
+    ana.sockets[0]!.once('open', () => room.leave())
     await ana.until(() => ana.isLive)
     const other = fixture.project({ ana: 'viewer' })
-    ana.client.join(other, ana.handlers())
+    ana.join(other)
     await ana.until(() => ana.heard.length === 1)
     await fixture.publish(project, eventItem())
     await fixture.publish(other, eventItem())
@@ -134,7 +139,7 @@ describe('the client against the real server', () => {
 
   test('[D2] a socket that breaks again and again loses and repeats nothing', async () => {
     const ana = await reader('ana')
-    ana.client.join(project, ana.handlers())
+    ana.join(project)
     ana.client.open()
     await ana.until(() => ana.heard.length === 1)
     let published = 0
@@ -154,7 +159,7 @@ describe('the client against the real server', () => {
 
   test('[J3] events that were published while it was away follow, once each, and no snapshot', async () => {
     const ana = await reader('ana')
-    ana.client.join(project, ana.handlers())
+    ana.join(project)
     ana.client.open()
     await ana.until(() => ana.heard.length === 1)
     ana.sockets[0]!.terminate()
@@ -167,16 +172,12 @@ describe('the client against the real server', () => {
 
   test('[D3] a handler that throws has handled its event, and the next one is called all the same', async () => {
     const ana = await reader('ana')
-    const { onEvent } = ana.handlers()
-    const failing = ana.handlers({
-      onEvent: (event) => {
-        onEvent(event)
-        if (event.seq === 1) throw new Error('cannot draw')
-        if (event.seq === 2) return Promise.reject(new Error('cannot wait'))
-        return null
-      },
+    const room = ana.join(project)
+    room.on('demo.event', ({ seq }) => {
+      if (seq === 1) throw new Error('cannot draw')
+      if (seq === 2) return Promise.reject(new Error('cannot wait'))
+      return null
     })
-    ana.client.join(project, failing)
     ana.client.open()
     await ana.until(() => ana.heard.length === 1)
     await fixture.publish(project, eventItem(), eventItem(), eventItem())
@@ -187,22 +188,14 @@ describe('the client against the real server', () => {
 
   test('[D3] a promise of a handler is awaited before the next call', async () => {
     const ana = await reader('ana')
-    const { onEvent, onLatest } = ana.handlers()
     let goOn = () => {}
-    ana.client.join(
-      project,
-      ana.handlers({
-        onEvent: async (event) => {
-          if (event.seq === 1) {
-            await new Promise<void>((resolve) => {
-              goOn = resolve
-            })
-          }
-          onEvent(event)
-        },
-        onLatest,
-      }),
-    )
+    const room = ana.join(project)
+    room.on('demo.event', ({ seq }) => {
+      if (seq > 1) return null
+      return new Promise<void>((resolve) => {
+        goOn = resolve
+      })
+    })
     ana.client.open()
     await ana.until(() => ana.heard.length === 1)
     const ben = await fixture.signIn('ben')
@@ -218,7 +211,7 @@ describe('the client against the real server', () => {
 
   test('[D3] an event that comes again in a new history is not handled twice', async () => {
     const ana = await reader('ana')
-    ana.client.join(project, ana.handlers())
+    ana.join(project)
     ana.client.open()
     await ana.until(() => ana.heard.length === 1)
     const item = { ...eventItem(), id: 'fact-1' }
@@ -245,8 +238,8 @@ describe('the client against the real server', () => {
 
   test('[C9] is told when it loses a project, and when a join is refused for good', async () => {
     const ana = await reader('ana')
-    ana.client.join(project, ana.handlers())
-    ana.client.join('00000000-0000-7000-8000-000000000000', ana.handlers())
+    ana.join(project)
+    ana.join('00000000-0000-7000-8000-000000000000')
     ana.client.open()
     await ana.until(() => ana.heard.length === 2)
     expect(ana.heard.sort()).toEqual(['joined as analyst with a snapshot', 'left: refused'])
@@ -279,12 +272,60 @@ describe('the client against the real server', () => {
 
   test('[D10] connects again when the server goes away', async () => {
     const ana = await reader('ana')
-    ana.client.join(project, ana.handlers())
+    ana.join(project)
     ana.client.open()
     await ana.until(() => ana.heard.length === 1)
     await fixture.live.stop()
     await ana.until(() => ana.sockets.length > 2)
-    expect(ana.links.some(({ kind }) => kind === 'waiting')).toBe(true)
     expect(ana.links.every(({ kind }) => kind !== 'closed')).toBe(true)
+  })
+
+  test('[D10] moves to another process before its own goes, without a loss, a hole or a repetition', async () => {
+    const other = await LiveFixture.open({
+      bus: fixture.bus,
+      node: 'node-2',
+      membership: async () => 'analyst',
+      roster: async () => new Map([['ana', 'analyst']]),
+      snapshot: async (id) => snapshotOf(id),
+    })
+    try {
+      let { url } = fixture
+      const ana = await reader('ana', { openSocket: (_, subprotocol) => ana.openSocket(url, subprotocol) })
+      ana.join(project)
+      ana.client.open()
+      await ana.until(() => ana.heard.length === 1)
+      url = other.url
+      let published = 0
+      void fixture.live.drain()
+      while (ana.sockets[0]!.readyState !== WebSocket.CLOSED || published < 100) {
+        await fixture.publish(project, eventItem())
+        published++
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      await ana.until(() => ana.seqs.length === published)
+      expect(ana.seqs).toEqual(Array.from({ length: published }, (_, index) => index + 1))
+      expect(ana.sockets).toHaveLength(2)
+      expect(ana.links.map(({ kind }) => kind)).toEqual(['connecting', 'live', 'live'])
+    } finally {
+      for (const made of readers.splice(0)) made.client.close()
+      await other.close()
+    }
+  })
+
+  test('[C1] speaks MessagePack with a codec that is loaded when it is needed', async () => {
+    const ana = await reader('ana', { codec: 'msgpack' })
+    ana.join(project)
+    ana.client.open()
+    await ana.until(() => ana.heard.length === 1)
+    expect(ana.sockets[0]!.protocol).toBe('tallyroom.v1.msgpack')
+    await fixture.publish(
+      project,
+      eventItem('demo.event', { text: 'Größe €', list: [1, -1, 2.5, null, true] }),
+      latestItem('job/1', 300, {}),
+    )
+    await ana.until(() => ana.heard.length === 3)
+    ana.sockets[0]!.terminate()
+    await ana.until(() => ana.heard.length === 4)
+    expect(ana.heard).toEqual(['joined as analyst with a snapshot', 'event 1', 'latest job/1 300', 'joined as analyst'])
   })
 })

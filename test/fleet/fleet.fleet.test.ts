@@ -113,18 +113,13 @@ class Reader {
     this.completed = new Promise((resolve) => {
       tellCompleted = resolve
     })
-    this.client.join(project, {
-      onJoined: () => tellJoined(),
-      onEvent: (event) => {
-        this.events.push(`${event.seq} ${event.id} ${event.type}`)
-        const known = event as KnownEvent
-        if (known.type === 'job.completed') tellCompleted(known)
-      },
-      onLatest: (value) => {
-        const { type, data } = value as KnownLatest
-        if (type === 'job.progress' && data !== null) this.percents.push(data.job.percent)
-      },
-      onLeft: () => undefined,
+    const room = this.client.join(project)
+    room.onJoined(tellJoined)
+    room.on('event', ({ seq, id, type }) => this.events.push(`${seq} ${id} ${type}`))
+    room.on('job.completed', tellCompleted)
+    room.onLatest((value) => {
+      const { type, data } = value as KnownLatest
+      if (type === 'job.progress' && data !== null) this.percents.push(data.job.percent)
     })
     this.client.open()
   }

@@ -1,11 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
-import type { LinkState } from '../../client/index.js'
 import { formatDuration } from '../format.js'
 import { isOnline, link, live } from '../live.js'
 import { useStore } from '../store.js'
-
-/** A short loss heals before anybody could act on it, so it is not worth a change of colour. */
-const SILENT_MS = 2_000
 
 /** Close code: one session too many of this user. */
 const SESSION_LIMIT = 4505
@@ -14,16 +10,16 @@ const SESSION_LIMIT = 4505
 export function LinkBadge() {
   const state = useStore(link)
   const hasNetwork = useStore(isOnline)
-  const now = useClock(state.kind !== 'live')
-  const lostAt = lostSince(state)
-  const age = lostAt === null ? 0 : now - lostAt
+  const now = useClock(state.kind === 'reconnecting')
+  const lostAt = state.kind === 'reconnecting' ? state.lostAt : null
+  const age = lostAt === null ? 0 : Math.max(0, now - lostAt)
   if (!hasNetwork)
     return lostAt === null ? (
       <Badge tone="off" text="Offline" />
     ) : (
       <Badge tone="off" title="Offline" text={`as of ${formatDuration(age)} ago`} />
     )
-  if (state.kind === 'live' || (lostAt !== null && age < SILENT_MS)) return <Badge tone="live" text="Live" />
+  if (state.kind === 'live') return <Badge tone="live" text="Live" />
   if (state.kind === 'closed') {
     return <Badge tone="off" text={state.code === SESSION_LIMIT ? 'Not live: too many open pages' : 'Not live'} />
   }
@@ -59,10 +55,6 @@ function Badge({
       {children}
     </span>
   )
-}
-
-function lostSince(state: LinkState): number | null {
-  return state.kind === 'waiting' || state.kind === 'connecting' ? state.lostAt : null
 }
 
 function useClock(isRunning: boolean): number {

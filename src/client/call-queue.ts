@@ -1,0 +1,39 @@
+/**
+ * Calls handlers one after another: each when the one before has ended, and its promise with it. A handler that throws has handled what it
+ * was called with: it would throw the next time too (D3).
+ */
+export class CallQueue {
+  readonly #onError: (error: unknown) => void
+  readonly #calls: (() => unknown)[] = []
+  #isCalling = false
+
+  constructor(onError: (error: unknown) => void) {
+    this.#onError = onError
+  }
+
+  add(call: () => unknown): void {
+    this.#calls.push(call)
+    if (!this.#isCalling) this.#callNext()
+  }
+
+  /** Forgets what was not called yet. */
+  clear(): void {
+    this.#calls.length = 0
+  }
+
+  #callNext(): void {
+    this.#isCalling = true
+    for (let call = this.#calls.shift(); call; call = this.#calls.shift()) {
+      try {
+        const result = call()
+        if (result instanceof Promise) {
+          void result.catch(this.#onError).then(() => this.#callNext())
+          return
+        }
+      } catch (error) {
+        this.#onError(error)
+      }
+    }
+    this.#isCalling = false
+  }
+}
