@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { ERRORS, type ErrorCode } from '../errors.js'
 
-import type { Event, Latest } from './events.js'
+import type { Claim, Event, Latest } from './events.js'
 import { decodeJson } from './json-codec.js'
 import {
   BUS_STATES,
@@ -210,4 +210,18 @@ const memberChangedBody = z.object({ data: z.object({ member: memberView }) })
 export function changedMember(body: string): string | null {
   const parsed = memberChangedBody.safeParse(decodeJson(body))
   return parsed.success ? parsed.data.data.member.user.id : null
+}
+
+const claimBody = z.object({ data: z.object({ user: z.object({ id: z.string(), name: z.string() }), until: z.iso.datetime() }) })
+
+/** The claim out of the body of one (JSON text); null for what is none. */
+export function storedClaim(body: string): Claim | null {
+  return claimBody.safeParse(decodeJson(body)).data?.data ?? null
+}
+
+const presenceCountBody = z.object({ data: z.object({ count: z.int() }) })
+
+/** How many are present, out of the body that says so (JSON text); 0 for what does not. */
+export function presentCount(body: string): number {
+  return presenceCountBody.safeParse(decodeJson(body)).data?.data.count ?? 0
 }

@@ -8,6 +8,7 @@ import { CODECS } from './codecs.js'
 import { type Due, deliverMessages } from './frames.js'
 import { LatestValues } from './latest-values.js'
 import { type FanoutCounters, News } from './news.js'
+import { isPresenceKey, PresencePace } from './presence-pace.js'
 import { RecentEvents } from './recent-events.js'
 
 export interface FeedOptions {
@@ -15,6 +16,8 @@ export interface FeedOptions {
   readonly transport: Pick<Transport, 'prepare' | 'push'>
   readonly clock: Clock
   readonly counters: FanoutCounters
+  /** Latest values as they are heard, before they are flushed; `all`: and no others. */
+  readonly onLatest: (latest: readonly BusLatest[], scope: 'all' | 'changed') => void
   /** Whether somebody has yet to be told what is gone. */
   readonly keepsTombstones: () => boolean
 }
@@ -39,6 +42,7 @@ export class Feed {
   #recent = new RecentEvents(this.#position, RECENT)
   #pendingEvents: News<BusEvent>[] = []
   #pendingLatest = new Map<string, News<BusLatest>>()
+  readonly #pace: PresencePace
   #cancelTimer: (() => void) | null = null
   #isFlushing = false
   #flushStartedAt = Number.NEGATIVE_INFINITY
@@ -48,6 +52,14 @@ export class Feed {
   constructor(options: FeedOptions) {
     this.#options = options
     for (const codec of CODECS) this.#audience.set(codec, { topic: `${codec.subprotocol}/${options.project}`, size: 0 })
+    this.#pace = new PresencePace({
+      ...options,
+      sessions: () => [...this.#audience.values()].reduce((sum, { size }) => sum + size, 0),
+      release: (values) => {
+        for (const news of values) this.#pendingLatest.set(news.source.key, news)
+        this.#schedule()
+      },
+    })
   }
 
   /** The last event that was flushed, or is being flushed. */
@@ -79,10 +91,15 @@ export class Feed {
       this.#early.push(message)
       return
     }
-    const { counters } = this.#options
+    const { counters, onLatest } = this.#options
     for (const event of message.events) this.#pendingEvents.push(new News(event, counters))
-    for (const value of message.latest) this.#pendingLatest.set(value.key, new News(value, counters))
+    for (const value of message.latest) {
+      const news = new News(value, counters)
+      if (isPresenceKey(value.key)) this.#pace.hold(news)
+      else this.#pendingLatest.set(value.key, news)
+    }
     this.#schedule()
+    if (message.latest.length > 0) onLatest(message.latest, 'changed')
   }
 
   /** The history broke off: from here on `state` counts. */
@@ -95,6 +112,7 @@ export class Feed {
   drop(): void {
     this.#pendingEvents = []
     this.#pendingLatest.clear()
+    this.#pace.drop()
     this.#wake()
   }
 
@@ -136,7 +154,7 @@ export class Feed {
   }
 
   #adopt({ head, latest }: BusState): void {
-    const { counters } = this.#options
+    const { counters, onLatest } = this.#options
     this.#position = { epoch: head.epoch, seq: head.seq, id: head.id }
     this.#recent = new RecentEvents(this.#position, RECENT)
     this.latest.clear()
@@ -145,6 +163,7 @@ export class Feed {
       ++this.#flushNo,
       'forgotten',
     )
+    onLatest(latest, 'all')
   }
 
   #schedule(): void {

@@ -1,6 +1,15 @@
 import { AppError, unreachable } from '../errors.js'
 import { CLOSE_CODES } from '../protocol/close-codes.js'
-import { type HelloMessage, type Join, MAX_CLIENT_FRAME_BYTES, MAX_HELLO_JOINS, type RefreshMessage } from '../protocol/messages.js'
+import {
+  type ClaimMessage,
+  type HelloMessage,
+  type Join,
+  MAX_CLIENT_FRAME_BYTES,
+  MAX_HELLO_JOINS,
+  type PresenceMessage,
+  type RefreshMessage,
+  type ReleaseMessage,
+} from '../protocol/messages.js'
 import { type ParsedFrame, type ParsedMessage, parseClientFrame } from '../protocol/schemas.js'
 import type { Message } from '../transport/transport.js'
 import type { Session } from './session.js'
@@ -13,6 +22,9 @@ export interface SessionActions {
   authenticate(session: Session, hello: HelloMessage): void
   join(session: Session, join: Join): void
   leave(session: Session, ref: number, project: string): void
+  present(session: Session, message: PresenceMessage): void
+  claim(session: Session, message: ClaimMessage): void
+  release(session: Session, message: ReleaseMessage): void
   publish(session: Session, message: Publish): void
   refresh(session: Session, message: RefreshMessage): void
   /** Milliseconds that the session has to wait before such a frame, 0 for none (C8). */
@@ -97,16 +109,21 @@ function handleMessage(session: Session, message: ParsedMessage, actions: Sessio
     case 'leave':
       actions.leave(session, message.ref, message.project)
       break
+    case 'presence':
+      // However many come, few go out (R3).
+      actions.present(session, message)
+      break
+    case 'claim':
+      if (spendsFrame(session, message, actions)) actions.claim(session, message)
+      break
+    case 'release':
+      if (spendsFrame(session, message, actions)) actions.release(session, message)
+      break
     case 'publish':
       if (spendsFrame(session, message, actions)) actions.publish(session, message)
       break
     case 'refresh':
       if (spendsFrame(session, message, actions)) actions.refresh(session, message)
-      break
-    case 'presence':
-    case 'claim':
-    case 'release':
-      session.fail(new AppError('UNKNOWN_TYPE'), refOf(message))
       break
     case 'pong':
       // That it came is all that it says (C7).

@@ -1,4 +1,4 @@
-import type { Bus, BusEvent, BusMessage, BusState, BusSubscription } from '../bus/bus.js'
+import type { Bus, BusEvent, BusLatest, BusMessage, BusState, BusSubscription } from '../bus/bus.js'
 import { AppError } from '../errors.js'
 import type { ProjectId } from '../ids.js'
 import type { Position } from '../protocol/position.js'
@@ -22,6 +22,10 @@ export interface HubOptions {
   readonly onUnheard: (project: ProjectId) => void
   /** News says that somebody's role in the project has changed. */
   readonly onMemberChanged: (project: ProjectId, user: string) => void
+  /** Latest values of the project as they are heard; `all`: and no others. */
+  readonly onLatest: (project: ProjectId, latest: readonly BusLatest[], scope: 'all' | 'changed') => void
+  /** The project has ended here: nobody has it joined, and the grace is over. */
+  readonly onClosed: (project: ProjectId) => void
   /** How long a project stays subscribed after its last session left. */
   readonly graceMs: number
 }
@@ -140,13 +144,14 @@ export class Hub {
       known.cancelGrace = null
       return known
     }
-    const { bus, onHeard } = this.#options
+    const { bus, onHeard, onLatest } = this.#options
     const room = new Room({
       ...this.#options,
       project,
       counters: this.counters,
       lane: this.#lane,
       onLagging: (member) => this.#sendBack(member, entry),
+      onLatest: (latest, scope) => onLatest(project, latest, scope),
     })
     const opened = bus.subscribe(project, {
       onMessage: (message) => this.deliver(message),
@@ -208,6 +213,7 @@ export class Hub {
   async #close({ room, opened, cancelGrace }: Entry): Promise<void> {
     cancelGrace?.()
     this.#options.onUnheard(room.project)
+    this.#options.onClosed(room.project)
     room.close()
     const subscription = await opened.catch(() => null)
     await subscription?.close()

@@ -1,23 +1,28 @@
 import { AppError } from '../errors.js'
 import { type ProjectId, parseId } from '../ids.js'
 import type { Join } from '../protocol/messages.js'
+import type { Attendance } from './attendance.js'
 import type { Hub } from './hub.js'
 import type { Memberships } from './memberships.js'
+import { assertState } from './presence.js'
 import type { Session } from './session.js'
 
 export interface JoinsOptions {
   readonly hub: Pick<Hub, 'join' | 'leave'>
   readonly memberships: Pick<Memberships, 'role'>
+  readonly attendance: Pick<Attendance, 'joined' | 'left'>
 }
 
 /** Brings sessions into projects and out of them, each project's joins and leaves of a session one after another. */
 export class Joins {
   readonly #hub: JoinsOptions['hub']
   readonly #memberships: JoinsOptions['memberships']
+  readonly #attendance: JoinsOptions['attendance']
 
-  constructor({ hub, memberships }: JoinsOptions) {
+  constructor({ hub, memberships, attendance }: JoinsOptions) {
     this.#hub = hub
     this.#memberships = memberships
+    this.#attendance = attendance
   }
 
   /** Answers with `joined` or an error. */
@@ -32,7 +37,7 @@ export class Joins {
   leave(session: Session, ref: number, name: string): void {
     const project = parseId<ProjectId>(name)
     const leave = () => {
-      if (project !== null) this.#hub.leave(session, project)
+      if (project !== null) this.#leave(session, project)
       session.send({ type: 'left', ref, project: project ?? name, reason: 'left' })
     }
     if (project === null || !session.hasTurn(project)) leave()
@@ -45,7 +50,7 @@ export class Joins {
     if (session.joinedProjects.has(project) || session.hasTurn(project)) session.inTurn(project, () => this.#judgeAgain(session, project))
   }
 
-  async #join(session: Session, project: ProjectId, { ref, since }: Join): Promise<void> {
+  async #join(session: Session, project: ProjectId, { ref, since, presence }: Join): Promise<void> {
     const { state } = session
     if (state.kind !== 'open') return
     // Whoever joins again hears nothing until the new `joined`, and has left when there is none (J6).
@@ -53,9 +58,12 @@ export class Joins {
     // The principal of then: it may have been refreshed meanwhile.
     const judge = async () => (session.state.kind === 'open' ? this.#memberships.role(session.state.principal, project) : null)
     try {
+      if (presence) assertState(presence)
       const outcome = await this.#hub.join(session, { project, ref, since: since ?? null, judge })
-      if (outcome === 'refused') session.fail(new AppError('FORBIDDEN'), ref)
+      if (outcome === 'refused') throw new AppError('FORBIDDEN')
+      if (outcome === 'joined') this.#attendance.joined(session, project, presence)
     } catch (error) {
+      this.#attendance.left(session, project)
       session.fail(error, ref)
     }
   }
@@ -67,9 +75,18 @@ export class Joins {
     // The socket may have ended, or the project, while we asked.
     if (!session.joinedProjects.has(project)) return
     if (role !== null && role !== 'unknown') return
-    this.#hub.leave(session, project)
-    if (role === null) session.send({ type: 'left', ref: null, project, reason: 'revoked' })
+    if (role === null) {
+      this.#leave(session, project)
+      session.send({ type: 'left', ref: null, project, reason: 'revoked' })
+      return
+    }
     // Nobody hears a project on the strength of what cannot be asked: the client joins again, and is judged then.
-    else session.send({ type: 'rejoin', project, reason: 'gap' })
+    this.#hub.leave(session, project)
+    session.send({ type: 'rejoin', project, reason: 'gap' })
+  }
+
+  #leave(session: Session, project: ProjectId): void {
+    this.#hub.leave(session, project)
+    this.#attendance.left(session, project)
   }
 }

@@ -4,16 +4,20 @@ import { newId, type ProjectId } from '../ids.js'
 import type { Log } from '../log.js'
 import { CLOSE_CODES } from '../protocol/close-codes.js'
 import {
+  type ClaimMessage,
   type HelloMessage,
   type Join,
   MAX_CLIENT_FRAME_BYTES,
   MAX_SESSION_PROJECTS,
+  type PresenceMessage,
   type RefreshMessage,
+  type ReleaseMessage,
   type StatusMessage,
 } from '../protocol/messages.js'
 import type { PublishReply } from '../protocol/publications.js'
 import type { Snapshot } from '../protocol/views.js'
 import type { Message, Refusal, Transport, TransportHandler, TransportSocket, UpgradeRequest } from '../transport/transport.js'
+import { Attendance } from './attendance.js'
 import { type Principal, sessionCookie } from './auth.js'
 import { Authentication, type AuthenticationOptions } from './authentication.js'
 import { type Clock, systemClock } from './clock.js'
@@ -48,7 +52,7 @@ export interface Census {
 }
 
 export interface LiveServerOptions extends AuthenticationOptions, Omit<MembershipsOptions, 'clock'> {
-  readonly bus: Pick<Bus, 'subscribe' | 'readEvents'>
+  readonly bus: Pick<Bus, 'subscribe' | 'readEvents' | 'publish' | 'storedLatest' | 'report' | 'renewLease'>
   readonly transport: Transport
   readonly log: Log
   /** Name of this process, as `welcome` shows it. */
@@ -95,6 +99,7 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
   readonly #options: LiveServerOptions & Required<Pick<LiveServerOptions, keyof typeof DEFAULTS>>
   readonly #authentication: Authentication
   readonly #memberships: Memberships
+  readonly #attendance: Attendance
   readonly #hub: Hub
   readonly #joins: Joins
   readonly #sweep: Sweep
@@ -113,13 +118,16 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
     this.log = log
     this.#authentication = new Authentication(options)
     this.#memberships = new Memberships(this.#options)
+    this.#attendance = new Attendance({ ...this.#options, memberships: this.#memberships, users: this.#users })
     this.#hub = new Hub({
       ...this.#options,
       onHeard: (project) => this.#memberships.hear(project),
       onUnheard: (project) => this.#memberships.forgetProject(project),
       onMemberChanged: (project, user) => this.#judgeAgain(project, user),
+      onLatest: (project, latest, scope) => this.#attendance.hear(project, latest, scope),
+      onClosed: (project) => this.#attendance.unheard(project),
     })
-    this.#joins = new Joins({ hub: this.#hub, memberships: this.#memberships })
+    this.#joins = new Joins({ hub: this.#hub, memberships: this.#memberships, attendance: this.#attendance })
     this.#sweep = new Sweep(this.#options)
   }
 
@@ -160,6 +168,7 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
     this.#isStopping = true
     this.#cancelSweep?.()
     for (const session of this.#sessions) session.close(CLOSE_CODES.GOING_AWAY, 'DRAINING')
+    await this.#attendance.end()
     await this.#hub.stop()
     await this.transport.stop()
   }
@@ -176,6 +185,7 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
   closeProject(project: ProjectId): void {
     const notice = new Notice(this.transport, { type: 'left', ref: null, project, reason: 'deleted' })
     for (const member of this.#hub.dismiss(project)) member.notify(notice)
+    this.#attendance.forget(project)
   }
 
   /** Something stored of the project has changed: who joins from now on must see it. Its news come by the bus. */
@@ -225,8 +235,13 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
 
   onClose(session: Session, before: SessionState): void {
     this.#sessions.delete(session)
-    if (before.kind === 'open') this.#users.remove(session, before.principal.user.id)
-    for (const project of session.joinedProjects) this.#hub.leave(session, project)
+    const projects = [...session.joinedProjects]
+    for (const project of projects) this.#hub.leave(session, project)
+    if (before.kind === 'open') {
+      const { id } = before.principal.user
+      this.#users.remove(session, id)
+      this.#attendance.closed(session, id, projects)
+    }
     this.#drain?.sessionEnded()
   }
 
@@ -251,6 +266,18 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
 
   leave(session: Session, ref: number, project: string): void {
     this.#joins.leave(session, ref, project)
+  }
+
+  present(session: Session, message: PresenceMessage): void {
+    this.#attendance.present(session, message)
+  }
+
+  claim(session: Session, message: ClaimMessage): void {
+    this.#attendance.claim(session, message)
+  }
+
+  release(session: Session, message: ReleaseMessage): void {
+    this.#attendance.release(session, message)
   }
 
   publish(session: Session, { ref, project, events }: Publish): void {

@@ -1,4 +1,4 @@
-import type { Bus, BusEvent, BusMessage, BusState } from '../bus/bus.js'
+import type { Bus, BusEvent, BusLatest, BusMessage, BusState } from '../bus/bus.js'
 import type { ProjectId } from '../ids.js'
 import type { Codec, Encoded } from '../protocol/codec.js'
 import { MAX_SERVER_FRAME_BYTES } from '../protocol/messages.js'
@@ -41,6 +41,8 @@ export interface RoomOptions {
   readonly snapshot: (project: ProjectId) => Promise<Snapshot | null>
   /** Where snapshots wait for each other (J8). */
   readonly lane: Lane
+  /** Latest values as they are heard; `all`: and no others. */
+  readonly onLatest: (latest: readonly BusLatest[], scope: 'all' | 'changed') => void
   /** The member is too far behind to catch up here: it must join again. */
   readonly onLagging: (member: Member) => void
 }

@@ -109,6 +109,8 @@ class Rig {
     onHeard: () => undefined,
     onUnheard: () => undefined,
     onMemberChanged: () => undefined,
+    onLatest: () => undefined,
+    onClosed: () => undefined,
     graceMs: 1_000,
   })
 

@@ -1,4 +1,15 @@
-import type { Bus, BusEvents, BusItem, BusListener, BusReply, BusState, BusSubscription, ReadLimits } from '../../src/bus/bus.js'
+import type {
+  Bus,
+  BusEvents,
+  BusItem,
+  BusLatest,
+  BusListener,
+  BusReply,
+  BusState,
+  BusSubscription,
+  LeaseRenewal,
+  ReadLimits,
+} from '../../src/bus/bus.js'
 import { MemoryBus } from '../../src/bus/memory-bus.js'
 import { AppError } from '../../src/errors.js'
 import type { ProjectId } from '../../src/ids.js'
@@ -36,13 +47,16 @@ export interface SimulatedBusOptions {
 }
 
 /** A bus whose answers and messages take their time, which forgets old events, loses messages, and begins anew, when it is told to. */
-export class SimulatedBus implements Pick<Bus, 'publish' | 'subscribe' | 'readEvents'> {
+export class SimulatedBus implements Omit<Bus, 'durable' | 'start' | 'stop' | 'head' | 'takeOnce' | 'latest'> {
   readonly #options: SimulatedBusOptions
   readonly #stores = new Map<ProjectId, Store>()
   readonly #listening = new Set<Listening>()
+  /** What is of no project. */
+  readonly #leases: MemoryBus
 
   constructor(options: SimulatedBusOptions) {
     this.#options = options
+    this.#leases = new MemoryBus({ now: () => options.clock.today() })
   }
 
   get subscriptions(): number {
@@ -62,6 +76,21 @@ export class SimulatedBus implements Pick<Bus, 'publish' | 'subscribe' | 'readEv
   async publish(project: ProjectId, items: readonly BusItem[]): Promise<BusReply> {
     await this.#options.pause()
     return this.#store(project).bus.publish(project, items)
+  }
+
+  async storedLatest(project: ProjectId, key: string): Promise<BusLatest | null> {
+    await this.#options.pause()
+    return this.#store(project).bus.storedLatest(project, key)
+  }
+
+  async report(project: ProjectId, process: string, text: string | null): Promise<ReadonlyMap<string, string>> {
+    await this.#options.pause()
+    return this.#store(project).bus.report(project, process, text)
+  }
+
+  async renewLease(process: string, ttlMs: number, others: Iterable<string>): Promise<LeaseRenewal> {
+    await this.#options.pause()
+    return this.#leases.renewLease(process, ttlMs, others)
   }
 
   async subscribe(project: ProjectId, listener: BusListener): Promise<BusSubscription> {
