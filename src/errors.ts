@@ -18,6 +18,7 @@ export const ERRORS = {
   TOO_MANY_PROJECTS: { status: null, close: null, retryable: false, level: 'info', message: 'too many projects joined' },
   CLAIMED: { status: 409, close: null, retryable: false, level: 'info', message: 'somebody else is on it' },
   CONFLICT: { status: 409, close: null, retryable: false, level: 'info', message: 'somebody changed it meanwhile' },
+  COUNT_CHANGED: { status: 409, close: null, retryable: false, level: 'info', message: 'the number has changed meanwhile' },
   DUPLICATE_SOURCE: { status: 409, close: null, retryable: false, level: 'info', message: 'this file was imported already' },
   RESERVED_TYPE: { status: 422, close: null, retryable: false, level: 'info', message: 'this type belongs to the server' },
   EVENT_TOO_LARGE: { status: 413, close: null, retryable: false, level: 'info', message: 'the event is too large' },

@@ -1,25 +1,22 @@
 import { AppError } from '../errors.js'
-import { type MatchId, newId, type ProjectId } from '../ids.js'
-import type { BreakView, MatchView, Side, UserRef } from '../protocol/views.js'
-import { openBreak, resolveBreaks } from './breaks.js'
-import { type Db, Prisma, type Tx } from './client.js'
-import { getMatch, queryMatches } from './matches.js'
+import type { MatchId, ProjectId } from '../ids.js'
+import type { MatchView, UserRef } from '../protocol/views.js'
+import { type Act, bookDecisions, breakNews, breakOrphans, type DecisionWord, inAct, newsOf, readMatches, settle } from './acts.js'
+import type { Db, Tx } from './client.js'
+import { getMatch } from './matches.js'
 import { appendOutbox } from './outbox.js'
 import { sqlStateOf } from './sql-state.js'
 
+/** What a person may say about a suggestion. */
 export const DECISIONS = ['confirm', 'reject'] as const
 export type DecisionKind = (typeof DECISIONS)[number]
 
 export interface DecisionRequest {
-  readonly project: ProjectId
   readonly match: MatchId
   /** Version of the match that the person saw. */
   readonly version: number
   readonly decision: DecisionKind
   readonly note: string | null
-  /** Stored as a user before. */
-  readonly actor: UserRef
-  readonly requestId: string | null
 }
 
 export interface DecisionOutcome {
@@ -30,7 +27,7 @@ export interface DecisionOutcome {
 
 /** What a person said about a match, as its history shows it. */
 export interface DecisionEntry {
-  readonly decision: DecisionKind
+  readonly decision: DecisionWord
   readonly user: UserRef
   readonly note: string | null
   readonly at: string
@@ -38,24 +35,20 @@ export interface DecisionEntry {
   readonly version: number
 }
 
-/** A deadlock with a job's commit is broken by Postgres at the cost of one of the two; the decision is simply taken again. */
-const MAX_ATTEMPTS = 3
 const UNIQUE_VIOLATION = '23505'
-const DEADLOCK = '40P01'
 
 /**
  * Confirms or rejects a suggestion in one transaction: the match, the decision, suggestions that it makes impossible, breaks that it
  * opens or resolves, the news of all that. Nothing is written unless the result is `done`.
  * @throws AppError `NOT_FOUND` when the project has no such match.
  */
-export async function decide(db: Db, request: DecisionRequest): Promise<DecisionOutcome> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await db.$transaction((tx) => decideOnce(tx, request))
-    } catch (error) {
-      if (sqlStateOf(error) === UNIQUE_VIOLATION) return { result: 'conflict', current: await requireMatch(db, request) }
-      if (attempt === MAX_ATTEMPTS || sqlStateOf(error) !== DEADLOCK) throw error
-    }
+export async function decide(db: Db, act: Act, request: DecisionRequest): Promise<DecisionOutcome> {
+  try {
+    return await inAct(db, act, (tx) => decideOnce(tx, act, request))
+  } catch (error) {
+    // A job has matched one of the records: its commit does not wait for ours.
+    if (sqlStateOf(error) !== UNIQUE_VIOLATION) throw error
+    return { result: 'conflict', current: await requireMatch(db, act.project, request.match) }
   }
 }
 
@@ -69,120 +62,31 @@ export async function listDecisions(db: Db, match: MatchId): Promise<DecisionEnt
   return rows.map(({ userId, name, at, ...row }) => ({ ...row, user: { id: userId, name: name ?? userId }, at: at.toISOString() }))
 }
 
-async function decideOnce(tx: Tx, request: DecisionRequest): Promise<DecisionOutcome> {
-  const { project, match, decision, actor } = request
-  // Decisions of a project one after another: two that share a record would otherwise wait for each other's rows. `no key`: rows that
-  // refer to the project may be written meanwhile.
-  await tx.$queryRaw`select 1 from projects where id = ${project}::uuid for no key update`
-  const before = await requireMatch(tx, request)
-  if (before.version !== request.version || before.status !== 'proposed') return { result: 'conflict', current: before }
-
-  const status = decision === 'confirm' ? 'confirmed' : 'rejected'
-  const changed = await tx.$executeRaw`
-    update matches set status = ${status}, decided_by = ${actor.id}, decided_at = now(), version = version + 1
-    where id = ${match}::uuid and version = ${request.version} and status = 'proposed'`
-  const current = await requireMatch(tx, request)
-  // A job that clears the engine's suggestions does not wait for the project's lock.
-  if (changed === 0) return { result: 'conflict', current }
-  await tx.decision.create({
-    data: {
-      id: newId(),
-      projectId: project,
-      matchId: match,
-      userId: actor.id,
-      decision,
-      note: request.note,
-      version: current.version,
-      requestId: request.requestId,
-      // One act has one time: Prisma's own default is that of this process.
-      createdAt: current.decidedAt!,
-    },
-  })
-  const removed = decision === 'confirm' ? await removeRivals(tx, current) : []
-  const resolved = decision === 'confirm' ? await resolveBreaks(tx, [...current.left, ...current.right]) : []
-  const opened = decision === 'confirm' ? await openBreaks(tx, removed, 'taken') : await openBreaks(tx, [current], 'rejected')
-  const by = { actor: actor.id, trace: request.requestId }
-  await appendOutbox(tx, project, [
-    { type: 'match.decided', ...by, data: { match: current } },
-    ...removed.map((rival) => ({ type: 'match.removed', ...by, data: { match: rival } })),
-    ...[...resolved, ...opened].map((changedBreak) => ({ type: 'break.changed', ...by, data: { break: changedBreak } })),
-  ])
-  return { result: 'done', current }
-}
-
-/** Takes back the other suggestions of records that the confirmed match explains. */
-async function removeRivals(tx: Tx, confirmed: MatchView): Promise<MatchView[]> {
-  const rivals = await tx.$queryRaw<{ id: string }[]>`
-    update matches set status = 'removed', version = version + 1
-    where status = 'proposed' and (left_id = any(${confirmed.left}::uuid[]) or right_id = any(${confirmed.right}::uuid[])) returning id::text`
-  if (rivals.length === 0) return []
-  return queryMatches(tx, Prisma.sql`m.id = any(${rivals.map((rival) => rival.id)}::uuid[]) order by m.confidence desc, m.id`)
-}
-
-interface Orphan {
-  readonly record: string
-  readonly side: Side
-  readonly pair: MatchView
-  readonly other: string
-  readonly otherExternalId: string | null
-  readonly daysApart: number | null
-}
-
-/** Opens a break for each record of the lost pairs that no match and no suggestion is left for; the lost pair is its nearest miss. */
-async function openBreaks(tx: Tx, lost: readonly MatchView[], why: 'rejected' | 'taken'): Promise<BreakView[]> {
-  const breaks = new Map<string, BreakView>()
-  for (const { record, side, pair, other, otherExternalId, daysApart } of await findOrphans(tx, lost)) {
-    // The first pair is the strongest: a record that lost several suggestions names that one.
-    if (breaks.has(record)) continue
-    const { amountDifference } = pair
-    const view = await openBreak(tx, pair.project as ProjectId, {
-      record,
-      side,
-      reason: amountDifference === null || amountDifference === '0' ? 'no-candidate' : 'amount-differs',
-      nearestMiss: {
-        record: other,
-        externalId: otherExternalId,
-        text: missText(amountDifference, daysApart, why),
-        amountDifference,
-        daysApart,
-      },
-    })
-    breaks.set(record, view)
-  }
-  return [...breaks.values()]
-}
-
-async function findOrphans(tx: Tx, lost: readonly MatchView[]): Promise<Orphan[]> {
-  if (lost.length === 0) return []
-  const rows = await tx.$queryRaw<(Omit<Orphan, 'pair'> & { readonly match: string })[]>`
-    select pair.id::text as match, pair.record::text, pair.side, pair.other::text, o.external_id as "otherExternalId",
-      abs(r.value_date - o.value_date) as "daysApart"
-    from (
-      select id, left_id as record, 'left' as side, right_id as other from matches where id = any(${lost.map((match) => match.id)}::uuid[])
-      union all
-      select id, right_id, 'right', left_id from matches where id = any(${lost.map((match) => match.id)}::uuid[])
-    ) pair
-    join records r on r.id = pair.record
-    join records o on o.id = pair.other
-    where not exists (select 1 from matches m where m.left_id = pair.record and m.status in ('confirmed', 'proposed'))
-      and not exists (select 1 from matches m where m.right_id = pair.record and m.status in ('confirmed', 'proposed'))
-    order by pair.side`
-  return lost.flatMap((pair) => rows.filter((row) => row.match === pair.id).map((row) => ({ ...row, pair })))
-}
-
-function missText(amountDifference: string | null, daysApart: number | null, why: 'rejected' | 'taken'): string {
-  const amount =
-    amountDifference === null
-      ? 'no amount to compare'
-      : amountDifference === '0'
-        ? 'amount equal'
-        : `amount differs by ${amountDifference.replace(/^-/, '')}`
-  const days = daysApart === null ? '' : daysApart === 0 ? ', same day' : `, ${daysApart} ${daysApart === 1 ? 'day' : 'days'} apart`
-  return `${amount}${days}, ${why === 'rejected' ? 'rejected by a person' : 'now matched with another record'}`
-}
-
-async function requireMatch(db: Db | Tx, { project, match }: DecisionRequest): Promise<MatchView> {
+/** The match. @throws AppError `NOT_FOUND`. */
+export async function requireMatch(db: Db | Tx, project: ProjectId, match: MatchId): Promise<MatchView> {
   const view = await getMatch(db, project, match)
   if (view === null) throw new AppError('NOT_FOUND', { message: `no such match (${match})` })
   return view
+}
+
+async function decideOnce(tx: Tx, act: Act, { match, version, decision, note }: DecisionRequest): Promise<DecisionOutcome> {
+  const before = await requireMatch(tx, act.project, match)
+  if (before.version !== version || before.status !== 'proposed') return { result: 'conflict', current: before }
+
+  const status = decision === 'confirm' ? 'confirmed' : 'rejected'
+  const changed = await tx.$executeRaw`
+    update matches set status = ${status}, decided_by = ${act.actor.id}, decided_at = now(), act_id = ${act.id}::uuid, version = version + 1
+    where id = ${match}::uuid and version = ${version} and status = 'proposed'`
+  const current = await requireMatch(tx, act.project, match)
+  // A job that clears the engine's suggestions does not wait for the project's lock.
+  if (changed === 0) return { result: 'conflict', current }
+  await bookDecisions(tx, act, decision, [match], note)
+  const { removed, breaks } =
+    decision === 'confirm' ? await settle(tx, act, [match]) : { removed: [], breaks: await breakOrphans(tx, act, [match], 'rejected') }
+  await appendOutbox(tx, act.project, [
+    ...newsOf(act, 'match.decided', [current]),
+    ...newsOf(act, 'match.removed', await readMatches(tx, removed)),
+    ...breakNews(act, breaks),
+  ])
+  return { result: 'done', current }
 }

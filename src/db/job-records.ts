@@ -34,16 +34,18 @@ export interface RecordPair {
  */
 export function readTakenPairs(db: Db, project: ProjectId, job: JobId, stageRule: string | null): Promise<RecordPair[]> {
   const notOwn = stageRule === null ? Prisma.empty : Prisma.sql`and rule <> ${stageRule}`
+  // A part of a match may have a record of one side only: named for both, it is found on its own and is nobody on the other.
   return db.$queryRaw<RecordPair[]>`
-    select left_id::text as "left", right_id::text as "right" from matches
+    select coalesce(left_id, right_id)::text as "left", coalesce(right_id, left_id)::text as "right" from matches
     where project_id = ${project}::uuid and status = 'confirmed' and decided_by is not null and job_id is distinct from ${job}::uuid
     union all
     select left_id::text, right_id::text from matches
     where job_id = ${job}::uuid and status in ('confirmed', 'proposed') ${notOwn}`
 }
 
-/** Pairs that a person has called no match. */
+/** Pairs that a person has called no match, or taken apart. */
 export function readBarredPairs(db: Db, project: ProjectId): Promise<RecordPair[]> {
   return db.$queryRaw<RecordPair[]>`
-    select left_id::text as "left", right_id::text as "right" from matches where project_id = ${project}::uuid and status = 'rejected'`
+    select left_id::text as "left", right_id::text as "right" from matches
+    where project_id = ${project}::uuid and cardinality = '1:1' and (status = 'rejected' or (status = 'removed' and decided_by is not null))`
 }

@@ -45,25 +45,40 @@ export async function getMatch(db: Db | Tx, project: ProjectId, match: MatchId):
 export async function findMissingMatches(db: Db, project: ProjectId, matches: readonly MatchId[]): Promise<ReadonlySet<MatchId>> {
   const rows = await db.$queryRaw<{ id: MatchId }[]>`
     select id::text from unnest(${matches}::uuid[]) as asked (id)
-    where not exists (select 1 from matches m where m.id = asked.id and m.project_id = ${project}::uuid)`
+    where not exists (select 1 from matches m where m.id = asked.id and m.project_id = ${project}::uuid and m.part_of is null)`
   return new Set(rows.map((row) => row.id))
 }
 
 /** All matches of a record, also decided and removed ones, highest confidence first, at most `limit`. */
 export function listMatchesOf(db: Db, record: RecordId, limit: number): Promise<MatchView[]> {
-  return queryMatches(
-    db,
-    Prisma.sql`(m.left_id = ${record}::uuid or m.right_id = ${record}::uuid) order by m.confidence desc, m.id limit ${limit}`,
-  )
+  return queryMatches(db, Prisma.sql`m.id in (${matchesOf([record])}) order by m.confidence desc, m.id limit ${limit}`)
 }
 
 /** The other matches of the same records that stand or stood as suggestions, highest confidence first, at most `limit`. */
 export function listAlternatives(db: Db, match: MatchView, limit: number): Promise<MatchView[]> {
   return queryMatches(
     db,
-    Prisma.sql`m.id <> ${match.id}::uuid and (m.left_id = any(${match.left}::uuid[]) or m.right_id = any(${match.right}::uuid[]))
+    Prisma.sql`m.id <> ${match.id}::uuid and m.id in (${matchesOf([...match.left, ...match.right])})
       order by m.confidence desc, m.id limit ${limit}`,
   )
+}
+
+/** The records of these matches, parts included: `match`, `side`, `record`. */
+export function membersOf(matches: readonly string[]): Prisma.Sql {
+  return Prisma.sql`
+    select coalesce(m.part_of, m.id) as match, member.side, member.record
+    from (
+      select * from matches where id = any(${matches}::uuid[])
+      union all select * from matches where part_of = any(${matches}::uuid[])
+    ) m cross join lateral (values ('left', m.left_id), ('right', m.right_id)) as member (side, record)
+    where member.record is not null`
+}
+
+/** Ids of the matches that have one of the records, also as a part; a record may come up more than once. */
+function matchesOf(records: readonly string[]): Prisma.Sql {
+  return Prisma.sql`
+    select coalesce(part_of, id) from matches where left_id = any(${records}::uuid[])
+    union all select coalesce(part_of, id) from matches where right_id = any(${records}::uuid[])`
 }
 
 interface MatchRow {
@@ -74,8 +89,8 @@ interface MatchRow {
   readonly cardinality: Cardinality
   readonly status: MatchStatus
   readonly automatic: boolean
-  readonly left: string
-  readonly right: string
+  readonly left: readonly string[]
+  readonly right: readonly string[]
   readonly confidence: string
   readonly amountDifference: string | null
   readonly explanation: MatchExplanation
@@ -85,18 +100,23 @@ interface MatchRow {
   readonly version: number
 }
 
-/** The matches that `where` selects among `matches m`. */
+/** The matches that `where` selects among `matches m`; parts are no matches. */
 export async function queryMatches(db: Db | Tx, where: Prisma.Sql): Promise<MatchView[]> {
   const rows = await db.$queryRaw<MatchRow[]>`
-    select m.id::text, m.project_id::text as project, m.job_id::text as job, m.rule, m.cardinality, m.status, m.automatic, m.left_id::text as left,
-      m.right_id::text as right, m.confidence::text, trim_scale(m.amount_difference)::text as "amountDifference", m.explanation,
+    select m.id::text, m.project_id::text as project, m.job_id::text as job, m.rule, m.cardinality, m.status, m.automatic,
+      ${recordsOf('left_id')} as left, ${recordsOf('right_id')} as right, m.confidence::text, trim_scale(m.amount_difference)::text as "amountDifference", m.explanation,
       m.decided_by as "decidedBy", u.name as decider, m.decided_at as "decidedAt", m.version
-    from matches m left join users u on u.id = m.decided_by where ${where}`
-  return rows.map(({ left, right, decidedBy, decider, decidedAt, ...row }) => ({
+    from matches m left join users u on u.id = m.decided_by where m.part_of is null and ${where}`
+  return rows.map(({ decidedBy, decider, decidedAt, ...row }) => ({
     ...row,
-    left: [left],
-    right: [right],
     decidedBy: decidedBy === null ? null : { id: decidedBy, name: decider ?? decidedBy },
     decidedAt: decidedAt?.toISOString() ?? null,
   }))
+}
+
+/** The match's records of one side, in the order of the rows. Of a pair, which most are, nothing is looked up. */
+function recordsOf(column: 'left_id' | 'right_id'): Prisma.Sql {
+  const id = Prisma.raw(column)
+  return Prisma.sql`case when m.cardinality = '1:1' then array[m.${id}::text] else
+    array[m.${id}::text] || array(select p.${id}::text from matches p where p.part_of = m.id and p.${id} is not null order by p.id) end`
 }

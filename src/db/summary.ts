@@ -41,15 +41,23 @@ export function readRecordTotals(db: Db | Tx, project: ProjectId): Promise<Recor
 /** Counts and amounts by side, currency and state; `revision` only grows. All zero for an unknown project. */
 export async function readSummary(db: Db | Tx, project: ProjectId): Promise<Summary> {
   // The revision first: what is read after it may be newer than it says, never older.
-  const row = await db.project.findUnique({ where: { id: project }, select: { outboxNo: true } })
+  const revision = await readRevision(db, project)
+  const suggestions = await db.match.count({ where: { projectId: project, status: 'proposed' } })
   const activeJobs = await db.job.count({ where: { projectId: project, state: { in: ['queued', 'running'] } } })
   const groups = await readGroups(db, project)
   return {
-    revision: Number(row?.outboxNo ?? 0),
+    revision,
     totals: groups.map(({ side, currency, state, count, amount }) => ({ side, currency, state, count, amount })),
     controlTotals: controlTotalsOf(groups),
     activeJobs,
+    suggestions,
   }
+}
+
+/** The number that rises with every commit that changes what the project shows; 0 for an unknown project. */
+export async function readRevision(db: Db | Tx, project: ProjectId): Promise<number> {
+  const row = await db.project.findUnique({ where: { id: project }, select: { revision: true } })
+  return Number(row?.revision ?? 0)
 }
 
 function controlTotalsOf(groups: readonly GroupRow[]): ControlTotal[] {

@@ -1,12 +1,22 @@
 import { z } from 'zod'
-import { listBreaks } from '../db/breaks.js'
+import { listBreaks, updateBreak } from '../db/breaks.js'
+import type { BreakId } from '../ids.js'
 import { BREAK_REASONS, BREAK_STATUSES, SIDES } from '../protocol/views.js'
 import type { HttpApp, HttpContext } from './context.js'
 import { idPageOf, readIdCursor } from './cursor.js'
-import { page, text } from './validation.js'
+import { page, pathId, text, version } from './validation.js'
 import { enter } from './who.js'
 
 const PARAMS = z.object({ project: z.string() })
+const BREAK_PARAMS = PARAMS.extend({ break: z.string() })
+/** With any offset; stored and answered as UTC. */
+const TIME = z.iso.datetime({ offset: true, error: 'must be a time as RFC 3339 has it' })
+const UPDATE = z
+  .object({ version, assignee: text(128).nullish(), status: z.enum(BREAK_STATUSES).optional(), dueAt: TIME.nullish() })
+  .refine(
+    ({ assignee, status, dueAt }) => assignee !== undefined || status !== undefined || dueAt !== undefined,
+    'must change assignee, status or dueAt',
+  )
 const LIST = z.object({
   ...page,
   side: z.enum(SIDES).optional(),
@@ -15,11 +25,20 @@ const LIST = z.object({
   assignee: text(128).optional(),
 })
 
-/** Records that nothing explains. */
+/** Records that nothing explains, and whose they are. */
 export function breakRoutes(app: HttpApp, context: HttpContext): void {
+  const { db, wakeOutbox } = context
+
   app.get('/v1/projects/:project/breaks', { schema: { params: PARAMS, querystring: LIST } }, async (request) => {
     const { project } = await enter(context, request, request.params.project, 'viewer')
     const { limit, cursor, ...filter } = request.query
-    return idPageOf(await listBreaks(context.db, project, filter, { limit: limit + 1, after: readIdCursor(cursor) }), limit)
+    return idPageOf(await listBreaks(db, project, filter, { limit: limit + 1, after: readIdCursor(cursor) }), limit)
+  })
+
+  app.patch('/v1/projects/:project/breaks/:break', { schema: { params: BREAK_PARAMS, body: UPDATE } }, async (request) => {
+    const { project, user } = await enter(context, request, request.params.project, 'analyst')
+    const changed = await updateBreak(db, project, pathId<BreakId>(request.params.break, 'break'), request.body, user)
+    wakeOutbox(project)
+    return { break: changed }
   })
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { listDecisions } from '../db/decisions.js'
+import { createMatch, removeMatch } from '../db/manual-matches.js'
 import { getMatch, listAlternatives, listMatches } from '../db/matches.js'
 import { getRecords } from '../db/records.js'
 import { AppError } from '../errors.js'
@@ -7,27 +8,35 @@ import type { JobId, MatchId } from '../ids.js'
 import { MATCH_STATUSES, type RecordView } from '../protocol/views.js'
 import type { HttpApp, HttpContext } from './context.js'
 import { pageOf, readCursor } from './cursor.js'
-import { id, page, pathId, text } from './validation.js'
-import { enter } from './who.js'
+import { confidence, id, page, pathId, text, version } from './validation.js'
+import { enter, newAct } from './who.js'
 
 const PARAMS = z.object({ project: z.string() })
 const MATCH_PARAMS = PARAMS.extend({ match: z.string() })
-const CONFIDENCE = z.string().regex(/^(0(\.\d{1,5})?|1(\.0{1,5})?)$/, 'must be a decimal number from 0 to 1, with at most five decimals')
 const LIST = z.object({
   ...page,
   status: z.enum(MATCH_STATUSES).optional(),
-  minConfidence: CONFIDENCE.optional(),
+  minConfidence: confidence.optional(),
   rule: text(200).optional(),
   job: id<JobId>().optional(),
 })
+/** More on one side than a person looks at. */
+const MAX_SIDE = 500
+const SIDE = z
+  .array(id<string>())
+  .min(1)
+  .max(MAX_SIDE)
+  .refine((ids) => new Set(ids).size === ids.length, 'must not name a record twice')
+const CREATE = z.object({ left: SIDE, right: SIDE, note: text(2000).nullish(), reason: text(500).nullish() })
+const REMOVE = z.object({ version, note: text(2000).nullish() })
 /** Highest confidence first: a page ends at a confidence and an id. */
-const CONFIDENCE_KEY = z.tuple([CONFIDENCE, id<string>()])
+const CONFIDENCE_KEY = z.tuple([confidence, id<string>()])
 
 const ALTERNATIVES_SHOWN = 20
 
-/** What the engine found and what people made of it. */
+/** What the engine found, what people made of it, and what they matched themselves. */
 export function matchRoutes(app: HttpApp, context: HttpContext): void {
-  const { db } = context
+  const { db, wakeOutbox } = context
 
   app.get('/v1/projects/:project/matches', { schema: { params: PARAMS, querystring: LIST } }, async (request) => {
     const { project } = await enter(context, request, request.params.project, 'viewer')
@@ -48,10 +57,28 @@ export function matchRoutes(app: HttpApp, context: HttpContext): void {
       match,
       leftRecords: ofSide('left'),
       rightRecords: ofSide('right'),
-      // One to one: each record is allocated whole.
+      // Each record is in one match only, with all that it has.
       members: records.map(({ id: record, amount }) => ({ record, allocated: amount })),
       alternatives: await listAlternatives(db, match, ALTERNATIVES_SHOWN),
       history: await listDecisions(db, matchId),
     }
+  })
+
+  app.post('/v1/projects/:project/matches', { schema: { params: PARAMS, body: CREATE } }, async (request, reply) => {
+    const entrance = await enter(context, request, request.params.project, 'analyst')
+    const { left, right, note, reason } = request.body
+    const act = newAct(entrance)
+    const match = await createMatch(db, act, { left, right, note: note || null, reason: reason || null })
+    wakeOutbox(entrance.project)
+    return reply.code(201).header('location', `/v1/projects/${entrance.project}/matches/${match.id}`).send({ act: act.id, match })
+  })
+
+  app.delete('/v1/projects/:project/matches/:match', { schema: { params: MATCH_PARAMS, body: REMOVE } }, async (request) => {
+    const entrance = await enter(context, request, request.params.project, 'analyst')
+    const act = newAct(entrance)
+    const { version, note } = request.body
+    const match = await removeMatch(db, act, { match: pathId<MatchId>(request.params.match, 'match'), version, note: note || null })
+    wakeOutbox(entrance.project)
+    return { act: act.id, match }
   })
 }

@@ -50,6 +50,11 @@ export function name(maxLength: number) {
 /** The version that a change was made on: an `integer` of Postgres. */
 export const version = z.int().min(1).max(2_147_483_647)
 
+/** A confidence as decimal text. */
+export const confidence = z
+  .string()
+  .regex(/^(0(\.\d{1,5})?|1(\.0{1,5})?)$/, 'must be a decimal number from 0 to 1, with at most five decimals')
+
 /** A flag of a query. */
 export const flag = z
   .enum(['true', 'false'])

@@ -1,11 +1,12 @@
 import type { FastifyRequest } from 'fastify'
+import type { Act } from '../db/acts.js'
 import type { Db } from '../db/client.js'
 import { findSession } from '../db/credentials.js'
 import { hasRole, roleIn } from '../db/members.js'
 import type { Actor } from '../db/outbox.js'
 import { ensureUser } from '../db/users.js'
 import { AppError } from '../errors.js'
-import { type ProjectId, parseId } from '../ids.js'
+import { newId, type ProjectId, parseId } from '../ids.js'
 import type { Role } from '../protocol/views.js'
 import { bearerToken, type Principal, sessionCookie } from '../sessions/auth.js'
 import type { HttpContext } from './context.js'
@@ -68,6 +69,11 @@ export async function enter({ db }: HttpContext, request: FastifyRequest, projec
   if (!hasRole(role, needed)) throw new AppError('FORBIDDEN', { message: `this needs the role ${needed}; yours is ${role}` })
   if (!SAFE_METHODS.has(request.method)) await ensureUser(db, principal.user)
   return { project: projectId, role, user: { ...principal.user, requestId: request.id } }
+}
+
+/** What the person of this request is about to do to matches. */
+export function newAct({ project, user: { requestId, ...actor } }: Entrance): Act {
+  return { id: newId(), project, actor, requestId: requestId ?? null }
 }
 
 declare module 'fastify' {

@@ -19,7 +19,8 @@ export interface EventData {
   readonly 'match.created': { readonly match: MatchView }
   readonly 'match.decided': { readonly match: MatchView }
   readonly 'match.removed': { readonly match: MatchView }
-  readonly 'matches.decided': { readonly filter: Readonly<Record<string, unknown>>; readonly count: number }
+  /** What people do to many at once. `undone`: these decisions were taken back. */
+  readonly 'matches.decided': { readonly filter: Readonly<Record<string, unknown>>; readonly count: number; readonly undone: boolean }
   readonly 'break.changed': { readonly break: BreakView }
 }
 

@@ -28,4 +28,9 @@ export const WIRE_CHANGES = [
     change:
       'presence, claim, release; claimed; errors NOT_JOINED and CLAIMED. Compatible: nobody is shown or held by a client that sends none',
   },
+  {
+    version: 1,
+    schema: '349d5b3d5081',
+    change: 'suggestions in the summary; error COUNT_CHANGED. Compatible: clients ignore fields that they do not know',
+  },
 ] as const

@@ -154,6 +154,7 @@ export const summaryView = z.object({
   totals: z.array(z.object({ side, currency: text, state: z.enum(RECORD_STATES), count, amount: text })),
   controlTotals,
   activeJobs: count,
+  suggestions: count,
 })
 
 export const snapshotView = z.object({ project: projectView, summary: summaryView, jobs: z.array(jobView) })

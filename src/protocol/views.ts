@@ -229,6 +229,8 @@ export interface Summary {
   }[]
   readonly controlTotals: readonly ControlTotal[] | null
   readonly activeJobs: number
+  /** Matches that wait for a person: pairs, where `totals` counts records. */
+  readonly suggestions: number
 }
 
 /** What somebody who joins a project sees first. */

@@ -18,7 +18,7 @@ describe.each(DATABASES)('decisions on $name', ({ create }) => {
   })
 
   function say(decision: DecisionKind, match: MatchId, { actor = ANA, version = 1, note = null as string | null } = {}) {
-    return decide(database.db, { project: review.project, match, version, decision, note, actor, requestId: 'r-1' })
+    return decide(database.db, review.act(actor, 'r-1'), { match, version, decision, note })
   }
 
   test('confirming makes the next version of the match, the decision and the news', async () => {

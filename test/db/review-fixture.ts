@@ -1,3 +1,4 @@
+import type { Act } from '../../src/db/acts.js'
 import type { Db } from '../../src/db/client.js'
 import { type MatchId, newId, type ProjectId } from '../../src/ids.js'
 import type { MatchExplanation, Side, UserRef } from '../../src/protocol/views.js'
@@ -92,6 +93,11 @@ export class Review {
       },
     })
     return id
+  }
+
+  /** Something that a person does now. */
+  act(actor: UserRef = ANA, requestId: string | null = null): Act {
+    return { id: newId(), project: this.project, actor, requestId }
   }
 
   async break(record: string, side: Side): Promise<void> {

@@ -77,8 +77,14 @@ describe.each(DATABASES)('the summary on $name', ({ create }) => {
 
   test('the revision grows with the news of the project, and an unknown project is empty', async () => {
     const before = await readSummary(database.db, review.project)
-    await database.db.project.update({ where: { id: review.project }, data: { outboxNo: { increment: 3 } } })
+    await database.db.project.update({ where: { id: review.project }, data: { revision: { increment: 3 } } })
     expect((await readSummary(database.db, review.project)).revision).toBe(before.revision + 3)
-    expect(await readSummary(database.db, newId<ProjectId>())).toEqual({ revision: 0, totals: [], controlTotals: [], activeJobs: 0 })
+    expect(await readSummary(database.db, newId<ProjectId>())).toEqual({
+      revision: 0,
+      totals: [],
+      controlTotals: [],
+      activeJobs: 0,
+      suggestions: 0,
+    })
   })
 })

@@ -2,7 +2,7 @@ import { parse } from 'csv-parse/sync'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { decide } from '../../src/db/decisions.js'
 import { type ExportFormat, type ExportWhat, exportRows } from '../../src/exports/export.js'
-import { ANA, Review } from '../db/review-fixture.js'
+import { Review } from '../db/review-fixture.js'
 import { DATABASES, type TestDatabase } from '../db/test-databases.js'
 
 describe.each(DATABASES)('exports on $name', ({ create }) => {
@@ -30,7 +30,7 @@ describe.each(DATABASES)('exports on $name', ({ create }) => {
   test('a match has both sides with file, row, external id, amount and date, and why', async () => {
     const left = await review.record('left', { externalId: 'L1', amount: '-12.50', memo: '=HYPERLINK("x")' })
     const match = await review.match(left, await review.record('right', { externalId: 'R1', amount: '-12.5' }))
-    await decide(database.db, { project: review.project, match, version: 1, decision: 'confirm', note: null, actor: ANA, requestId: null })
+    await decide(database.db, review.act(), { match, version: 1, decision: 'confirm', note: null })
 
     expect(await rowsOf('matches')).toMatchObject([
       {
@@ -57,7 +57,7 @@ describe.each(DATABASES)('exports on $name', ({ create }) => {
   test('rejected and removed matches do not stand, so they are not exported', async () => {
     const left = await review.record('left', { externalId: 'L1' })
     const match = await review.match(left, await review.record('right', { externalId: 'R1' }))
-    await decide(database.db, { project: review.project, match, version: 1, decision: 'reject', note: null, actor: ANA, requestId: null })
+    await decide(database.db, review.act(), { match, version: 1, decision: 'reject', note: null })
 
     expect(await rowsOf('matches')).toEqual([])
     expect(await rowsOf('breaks')).toMatchObject([

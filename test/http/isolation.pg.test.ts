@@ -66,15 +66,15 @@ describe('nothing of a project gets to who has no role in it', () => {
     return {
       project,
       mark,
-      things: { source, record: left, job, match, user: mark },
+      things: { source, record: left, job, match, break: broken!.id, user: mark },
       ids: [project, ...Object.values(review.sources), left, right, open, match, job, broken!.id],
     }
   }
 
   async function call({ route, query = '', body }: Operation, token: string, project: string, thing: string) {
     const [method = '', path = ''] = route.split(' ')
-    const filled = path.replace(':project', project).replace(/:(source|record|job|match|user)/, encodeURIComponent(thing))
-    const sent = JSON.stringify(body)?.replace(':match', thing)
+    const filled = path.replace(':project', project).replace(/:(source|record|job|match|break|user)/, encodeURIComponent(thing))
+    const sent = JSON.stringify(body)?.replaceAll(/:(match|record)/g, thing)
     const isFile = typeof body === 'string'
     return http.call(method, filled + query, {
       token,

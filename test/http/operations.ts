@@ -1,7 +1,7 @@
 import type { Role } from '../../src/protocol/views.js'
 
 /** What stands behind `:source`, `:record`, … of a path. */
-export type PathThing = 'source' | 'record' | 'job' | 'match' | 'user'
+export type PathThing = 'source' | 'record' | 'job' | 'match' | 'break' | 'user'
 
 /** An operation inside a project. */
 export interface Operation {
@@ -40,6 +40,11 @@ export const OPERATIONS: readonly Operation[] = [
   { route: `GET ${P}/matches`, needs: 'viewer', writes: false },
   { route: `GET ${P}/matches/:match`, needs: 'viewer', writes: false },
   { route: `POST ${P}/decisions`, needs: 'analyst', body: { items: [{ match: ':match', version: 1, decision: 'reject' }] }, writes: true },
+  { route: `POST ${P}/decisions/bulk`, needs: 'analyst', body: { filter: { minConfidence: '1' }, expectedCount: 7 }, writes: true },
+  { route: `POST ${P}/decisions/undo`, needs: 'analyst', body: { act: '01900000-0000-7000-8000-000000000001' }, writes: true },
+  { route: `POST ${P}/matches`, needs: 'analyst', body: { left: [':record'], right: [':record'] }, writes: true },
+  { route: `DELETE ${P}/matches/:match`, needs: 'analyst', body: { version: 1 }, writes: true },
+  { route: `PATCH ${P}/breaks/:break`, needs: 'analyst', body: { version: 1, status: 'resolved' }, writes: true },
   { route: `GET ${P}/breaks`, needs: 'viewer', writes: false },
   { route: `POST ${P}/events`, needs: 'admin', body: { events: [{ type: 'order.paid', data: {} }] }, writes: true },
   { route: `GET ${P}/export`, needs: 'viewer', query: '?what=matches&format=ndjson', writes: false },
@@ -58,7 +63,7 @@ export const OTHER_ROUTES = [
 
 /** What the operation's path or body names beside the project. */
 export function thingOf({ route, body }: Operation): PathThing | null {
-  const named = /:(source|record|job|match|user)\b/.exec(`${route} ${JSON.stringify(body)}`)?.[1]
+  const named = /:(source|record|job|match|break|user)\b/.exec(`${route} ${JSON.stringify(body)}`)?.[1]
   // One of the words of the pattern.
   return (named as PathThing | undefined) ?? null
 }

@@ -184,6 +184,7 @@ describe('projects', () => {
       totals: [],
       controlTotals: [],
       activeJobs: 0,
+      suggestions: 0,
     })
   })
 })

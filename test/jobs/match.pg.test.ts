@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Db } from '../../src/db/client.js'
 import { decide } from '../../src/db/decisions.js'
 import { listMatches } from '../../src/db/matches.js'
-import type { JobId, MatchId, ProjectId } from '../../src/ids.js'
+import { type JobId, type MatchId, newId, type ProjectId } from '../../src/ids.js'
 import type { JobView } from '../../src/protocol/views.js'
 import { DATABASES, type TestDatabase } from '../db/test-databases.js'
 import { ANA, countsOf, faultsOf, importSample, queueJob, workOff } from './job-fixture.js'
@@ -101,15 +101,8 @@ describe.each(DATABASES)('a match job on $name', ({ name, create }) => {
 
   test('run again keeps what people decided, and does not propose again what they rejected', async () => {
     const say = async (decision: 'confirm' | 'reject', match: { readonly id: string; readonly version: number }) => {
-      const { result } = await decide(db, {
-        project,
-        match: match.id as MatchId,
-        version: match.version,
-        decision,
-        note: null,
-        actor: ANA,
-        requestId: 'r',
-      })
+      const act = { id: newId(), project, actor: ANA, requestId: 'r' }
+      const { result } = await decide(db, act, { match: match.id as MatchId, version: match.version, decision, note: null })
       expect(result).toBe('done')
     }
     const proposed = await listMatches(db, project, { status: 'proposed' }, { limit: 50 })
