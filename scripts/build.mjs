@@ -1,4 +1,4 @@
-// Builds dist/ (server, worker threads, dashboard) when a source is newer than the last build.
+// Builds dist/ (server, worker threads, client SDK, dashboard) when a source is newer than the last build.
 import { spawn } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,7 +11,9 @@ const DIST = join(ROOT, 'dist')
 /** Built beside and put in place at the end: a build that fails leaves the last one, and a program that runs finds its files. */
 const NEW = join(ROOT, `dist.${process.pid}`)
 const STAMP = join(DIST, '.built')
-const SOURCES = ['src', 'prisma', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'].map((name) => join(ROOT, name))
+const SOURCES = ['src', 'prisma', 'tsconfig.json', 'tsconfig.build.json', 'tsconfig.client.json', 'package-lock.json'].map((name) =>
+  join(ROOT, name),
+)
 
 export async function build() {
   if (!isStale(STAMP, SOURCES, (path) => !path.endsWith('/generated'))) return
@@ -23,6 +25,7 @@ export async function build() {
     // Types are checked by `npm test`; here they would double the time to the first start.
     await Promise.all([
       run(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--noCheck', '--outDir', NEW]),
+      run(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.client.json', '--noCheck', '--outDir', NEW]),
       run(['node_modules/vite/bin/vite.js', 'build', 'src/dashboard', '--logLevel', 'warn', '--outDir', join(NEW, 'dashboard')]),
       run(['scripts/database-template.mjs', join(NEW, 'database')]),
     ])
