@@ -54,6 +54,14 @@ export interface DecisionResult {
   readonly current: MatchView
 }
 
+export interface ManualMatch {
+  readonly left: readonly string[]
+  readonly right: readonly string[]
+  readonly note?: string
+  /** Why the sums differ. */
+  readonly reason?: string
+}
+
 /** What the server, or the way to it, answered instead of a result. */
 export class ApiError extends Error {
   readonly code: string
@@ -108,10 +116,13 @@ export const api = {
   createProject: (body: { name: string; currency?: string }) => request<{ project: ProjectView }>('POST', '/v1/projects', { body }),
   summary: (project: string) => request<Summary>('GET', `/v1/projects/${project}/summary`),
   sources: (project: string) => request<Page<SourceView>>('GET', `/v1/projects/${project}/sources`, { query: { limit: 100 } }),
+  jobs: (project: string, query: Query) => request<Page<JobView>>('GET', `/v1/projects/${project}/jobs`, { query }),
   startJob: (project: string) => request<{ job: JobView }>('POST', `/v1/projects/${project}/jobs`, { body: { kind: 'match' } }),
   cancelJob: (project: string, job: string) => request<{ job: JobView }>('POST', `/v1/projects/${project}/jobs/${job}/cancel`),
   matches: (project: string, query: Query) => request<Page<MatchView>>('GET', `/v1/projects/${project}/matches`, { query }),
   match: (project: string, match: string) => request<MatchDetail>('GET', `/v1/projects/${project}/matches/${match}`),
+  createMatch: (project: string, body: ManualMatch) => request<{ match: MatchView }>('POST', `/v1/projects/${project}/matches`, { body }),
+  records: (project: string, query: Query) => request<Page<RecordView>>('GET', `/v1/projects/${project}/records`, { query }),
   breaks: (project: string, query: Query) => request<Page<BreakView>>('GET', `/v1/projects/${project}/breaks`, { query }),
   record: (project: string, record: string) => request<RecordDetail>('GET', `/v1/projects/${project}/records/${record}`),
   decide: (project: string, items: readonly DecisionItem[]) =>

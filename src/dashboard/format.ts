@@ -18,6 +18,11 @@ export function formatCount(value: number): string {
   return integers.format(value)
 }
 
+/** A change of a count, with its sign. */
+export function formatChange(value: number): string {
+  return value > 0 ? `+${integers.format(value)}` : integers.format(value).replace('-', MINUS)
+}
+
 /** Decimal text with the locale's separators and at least the currency's decimals; more decimals than it has are all shown. */
 export function formatAmount(value: string, currency: string | null): string {
   const own = value.includes('.') ? value.length - value.indexOf('.') - 1 : 0

@@ -7,14 +7,25 @@ import { Failure, Skeleton } from './parts/states.js'
 export function lazyPage<Props extends object>(
   load: () => Promise<ComponentType<Props>>,
   Frame: FunctionComponent<{ readonly children: ComponentChildren }> = Fragment,
-): ComponentType<Props> {
+): FunctionComponent<Props> & { readonly preload: () => void } {
   let Loaded: ComponentType<Props> | null = null
-  return function LazyPage(props: Props) {
+  let loading: Promise<ComponentType<Props>> | null = null
+  const loadOnce = () => {
+    loading ??= load()
+    // Tried again by whoever draws it.
+    loading.catch(() => {
+      loading = null
+    })
+    return loading
+  }
+  return Object.assign(LazyPage, { preload: () => void loadOnce().catch(() => undefined) })
+
+  function LazyPage(props: Props) {
     const [hasFailed, setFailed] = useState(false)
     const [, redraw] = useState({})
     useEffect(() => {
       if (Loaded !== null) return
-      load().then(
+      loadOnce().then(
         (component) => {
           Loaded = component
           redraw({})

@@ -1,6 +1,7 @@
 import type { MatchStatus, MatchView } from '../protocol/views.js'
 import { type ApiError, asApiError, type Page } from './api.js'
 import { type Entry, isOpen, reaches, rowOf } from './matches.js'
+import type { Bulk } from './room.js'
 import { Store } from './store.js'
 
 export interface MatchFilter {
@@ -136,6 +137,21 @@ export class MatchList {
     this.#entries[place] = next
     this.#decided += Number(this.#isOutside(next)) - Number(this.#isOutside(held))
     this.#changed()
+  }
+
+  /** What a bulk decision did to the entries that it reached; what else it changed is read with the new list. */
+  takeBulk({ minConfidence, rule, isUndone, by, at }: Bulk): void {
+    for (const entry of this.#entries) {
+      const { row } = entry
+      if ((rule !== null && row.rule !== rule) || (minConfidence !== null && !reaches(row.confidence, minConfidence))) continue
+      // A version that was not told: the detail of the match brings it.
+      if (!isUndone && row.status === 'proposed') {
+        this.change(row.id, { row: { ...row, status: 'confirmed', decidedBy: by, decidedAt: at }, pending: null, refusal: null })
+      } else if (isUndone && row.status === 'confirmed' && row.decidedBy?.id === by?.id) {
+        this.change(row.id, { row: { ...row, status: 'proposed', decidedBy: null, decidedAt: null } })
+      }
+    }
+    this.markStale()
   }
 
   markStale(): void {

@@ -1,11 +1,15 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { Room as LiveRoom } from '../client/index.js'
-import { type Event, isKnownEvent, isKnownLatest, type Latest } from '../protocol/events.js'
+import { type Claim, type Event, isKnownEvent, isKnownLatest, type Latest } from '../protocol/events.js'
 import type { BreakView, JobView, MatchView, ProjectView, Role, Snapshot, SourceView, Summary, UserRef } from '../protocol/views.js'
 import { type Activity, describe } from './activity.js'
 import { ApiError, api } from './api.js'
+import { ClaimHolder } from './claims.js'
+import { inFrame } from './frames.js'
 import { mergeJob } from './jobs.js'
 import { live } from './live.js'
+import { type Person, peopleOf } from './people.js'
+import type { ProjectTab } from './route.js'
 import { Store } from './store.js'
 
 export type RoomState =
@@ -31,10 +35,22 @@ export interface OpenProjectProps {
 /** What a page of the project may want to hear beside the room's own state. */
 export interface RoomListener {
   readonly onMatch?: (match: MatchView) => void
+  /** Many matches were decided at once, or taken back. */
+  readonly onBulk?: (bulk: Bulk) => void
   readonly onBreak?: (view: BreakView) => void
   readonly onSource?: (source: SourceView, isRemoved: boolean) => void
   /** More changed than was told one by one: what is shown must be read again. */
   readonly onStale?: () => void
+}
+
+/** What the server did to every suggestion of a filter. */
+export interface Bulk {
+  readonly minConfidence: string | null
+  readonly rule: string | null
+  readonly count: number
+  readonly isUndone: boolean
+  readonly by: UserRef | null
+  readonly at: string
 }
 
 /** A figure changes at most four times a second. */
@@ -48,16 +64,26 @@ export class Room {
   readonly id: string
   readonly state = new Store<RoomState>({ kind: 'joining' })
   readonly activity = new Store<readonly Activity[]>([])
+  /** Who shows that they are here. */
+  readonly people = new Store<readonly Person[]>([])
+  /** Who is at work on what, by target. */
+  readonly claims = new Store<ReadonlyMap<string, Claim>>(new Map())
   readonly #listeners = new Set<RoomListener>()
   readonly #live: LiveRoom
+  readonly #holder: ClaimHolder
+  #stopFrame = () => {}
+  #isDrawing = false
   #pending = new Map<string, JobView>()
   #progressTimer: ReturnType<typeof setTimeout> | undefined
   #shownAt = 0
   #refetchTimer: ReturnType<typeof setTimeout> | undefined
 
-  constructor(id: string) {
+  constructor(id: string, userId: string) {
     this.id = id
     this.#live = live.join(id)
+    this.#holder = new ClaimHolder(this.#live, userId)
+    this.#live.onPresence(() => this.#drawPeople(userId))
+    this.#live.onClaims(() => this.#drawPeople(userId))
     this.#live.onJoined(({ role, snapshot }) => this.#open(role, snapshot))
     this.#live.on('event', (event) => this.#receiveEvent(event))
     this.#live.onLatest((latest) => this.#receiveLatest(latest))
@@ -74,7 +100,9 @@ export class Room {
   }
 
   close(): void {
+    this.#holder.hold(null)
     this.#live.leave()
+    this.#stopFrame()
     clearTimeout(this.#progressTimer)
     clearTimeout(this.#refetchTimer)
   }
@@ -82,6 +110,16 @@ export class Room {
   listen(listener: RoomListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  /** Shows everybody where we are. */
+  show(tab: ProjectTab): void {
+    this.#live.setPresence({ tab })
+  }
+
+  /** Shows everybody that we are at work on `match/<id>` or `record/<id>`; null: on nothing. */
+  hold(target: string | null): void {
+    this.#holder.hold(target)
   }
 
   /** Takes a job that an answer to this page's own request carried; its events may come before or after. */
@@ -131,10 +169,15 @@ export class Room {
         this.#tell((listener) => listener.onMatch?.(match))
         break
       }
-      case 'matches.decided':
+      case 'matches.decided': {
+        const { filter, count } = event.data
+        const textOf = (name: string) => (typeof filter[name] === 'string' ? filter[name] : null)
+        const by = this.people.value.find(({ user }) => user.id === event.actor)?.user ?? null
+        const bulk = { minConfidence: textOf('minConfidence'), rule: textOf('rule'), count, isUndone: false, by, at: event.at }
         this.#refetch()
-        this.#tell((listener) => listener.onStale?.())
+        this.#tell((listener) => listener.onBulk?.(bulk))
         break
+      }
       case 'break.changed': {
         const view = event.data.break
         this.#refetch()
@@ -155,6 +198,18 @@ export class Room {
         if (held.kind === 'open' && project.version > held.project.version) this.state.set({ ...held, project })
       }
     }
+  }
+
+  /** Many come and go at once when a server starts: drawn once. */
+  #drawPeople(userId: string): void {
+    if (this.#isDrawing) return
+    this.#isDrawing = true
+    this.#stopFrame = inFrame(() => {
+      this.#isDrawing = false
+      this.people.set(peopleOf(this.#live.presence.list, userId))
+      this.claims.set(this.#live.claims)
+      this.#holder.review()
+    })
   }
 
   #receiveLatest(latest: Latest): void {
@@ -199,13 +254,19 @@ export class Room {
   }
 }
 
+/** Who else is at work on the target. */
+export function othersClaim(claims: ReadonlyMap<string, Claim>, target: string, userId: string): UserRef | null {
+  const user = claims.get(target)?.user ?? null
+  return user === null || user.id === userId ? null : user
+}
+
 /** The project's room from now until it is no longer drawn; null at the first drawing. */
-export function useRoom(project: string): Room | null {
+export function useRoom(project: string, userId: string): Room | null {
   const [room, setRoom] = useState<Room | null>(null)
   useEffect(() => {
-    const joined = new Room(project)
+    const joined = new Room(project, userId)
     setRoom(joined)
     return () => joined.close()
-  }, [project])
+  }, [project, userId])
   return room
 }

@@ -1,4 +1,4 @@
-export const PROJECT_TABS = ['overview', 'match', 'breaks', 'import'] as const
+export const PROJECT_TABS = ['overview', 'match', 'tray', 'breaks', 'jobs', 'import'] as const
 export type ProjectTab = (typeof PROJECT_TABS)[number]
 
 export type Route = { readonly page: 'projects' } | { readonly page: 'project'; readonly project: string; readonly tab: ProjectTab }

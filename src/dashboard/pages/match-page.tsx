@@ -14,12 +14,15 @@ import { noteOf } from '../notes.js'
 import { MatchPane } from '../parts/match-detail.js'
 import { MatchFilters } from '../parts/match-filters.js'
 import { MatchGrid } from '../parts/match-grid.js'
+import { MatchModes } from '../parts/match-modes.js'
 import { Empty, Failure, Skeleton } from '../parts/states.js'
-import type { OpenProjectProps, Room } from '../room.js'
+import { type OpenProjectProps, othersClaim, type Room } from '../room.js'
 import { routeHref } from '../route.js'
 import { useStore } from '../store.js'
 import { showToast } from '../toasts.js'
 
+/** Details that are fetched before they are looked at. */
+const FETCHED_AHEAD = 2
 /** As long as the server takes an act back. */
 const UNDO_MS = 10_000
 
@@ -29,6 +32,7 @@ export function MatchPage({ room, state, user }: OpenProjectProps) {
   const [reading, setReading] = useState(0)
   const list = useMatchList(room, filter, reading)
   useStore(list.changes)
+  const claims = useStore(room.claims)
   const details = useMemo(() => new Details((id: string) => api.match(room.id, id)), [room])
   const [chosen, setChosen] = useState<string | null>(null)
   const [marked, setMarked] = useState<ReadonlySet<string>>(new Set())
@@ -102,16 +106,23 @@ export function MatchPage({ room, state, user }: OpenProjectProps) {
   useEffect(() => {
     // What is decided next is there before somebody comes to it.
     const place = selected === null ? -1 : list.placeOf(selected)
-    const next = place < 0 ? undefined : list.entries[place + 1]
-    if (next !== undefined && isDetailShown) void details.load(next.row.id)
+    if (place < 0 || !isDetailShown) return
+    for (const { row } of list.entries.slice(place + 1, place + 1 + FETCHED_AHEAD)) void details.load(row.id)
   }, [selected, isDetailShown, list])
+
+  const opened = isDetailShown && mayDecide && list.get(selected)?.row.status === 'proposed' ? `match/${selected}` : null
+  useEffect(() => room.hold(opened), [room, opened])
+  useEffect(() => () => room.hold(null), [room])
 
   const isFiltered = filter !== SUGGESTED
   return (
     <div class={`work${isCovering ? ' is-covered' : ''}`}>
       <h1 class="hidden">Match</h1>
       <section class="work__list" aria-label="Matches">
-        <MatchFilters filter={filter} rules={[...rules.current]} onChange={begin} />
+        <div class="work__bar">
+          <MatchModes project={room.id} current="match" />
+          <MatchFilters filter={filter} rules={[...rules.current]} onChange={begin} />
+        </div>
         <ListStrip list={list} onShow={() => begin(filter)} />
         {list.error !== null && entries.length === 0 && <Failure error={list.error} onRetry={() => list.retry()} />}
         {!list.isLoaded && list.error === null && <Skeleton kind="rows" />}
@@ -142,6 +153,7 @@ export function MatchPage({ room, state, user }: OpenProjectProps) {
             marked={marked}
             mayDecide={mayDecide}
             userId={user.id}
+            room={room}
             onSelect={setChosen}
             onMark={mark}
             onOpen={(id) => {
@@ -181,8 +193,10 @@ export function MatchPage({ room, state, user }: OpenProjectProps) {
             details={details}
             mayDecide={mayDecide}
             userId={user.id}
+            claimedBy={othersClaim(claims, `match/${selected}`, user.id)}
             onDecide={(decision) => void decide([selected], decision)}
             onOpen={setChosen}
+            onFresh={(match) => list.take(match)}
             onClose={() => setCovering(false)}
           />
         </div>
@@ -220,7 +234,11 @@ function useMatchList(room: Room, filter: MatchFilter, reading: number): MatchLi
   const list = useMemo(() => new MatchList(filter, (query) => api.matches(room.id, { ...query }), inFrame), [room, filter, reading])
   useEffect(() => {
     list.need(0)
-    const stop = room.listen({ onMatch: (match) => list.take(match), onStale: () => list.markStale() })
+    const stop = room.listen({
+      onMatch: (match) => list.take(match),
+      onBulk: (bulk) => list.takeBulk(bulk),
+      onStale: () => list.markStale(),
+    })
     return () => {
       stop()
       list.close()

@@ -5,6 +5,7 @@ import { ActivityPanel } from '../parts/activity-panel.js'
 import { EquationCard } from '../parts/equation.js'
 import { ExportLinks } from '../parts/export-links.js'
 import { JobCard, StartJob } from '../parts/job-card.js'
+import { PeoplePanel } from '../parts/people-panel.js'
 import { RecentJobs } from '../parts/recent-jobs.js'
 import { SourcesPanel } from '../parts/sources-panel.js'
 import { Empty } from '../parts/states.js'
@@ -14,7 +15,7 @@ import { routeHref } from '../route.js'
 import { countStates, equations } from '../totals.js'
 
 /** The project at a glance: what agrees, what runs, what is left. */
-export function OverviewPage({ room, state }: OpenProjectProps) {
+export function OverviewPage({ room, state, user }: OpenProjectProps) {
   const { summary, jobs, project, role } = state
   const counts = countStates(summary)
   const job = currentJob(jobs)
@@ -51,6 +52,7 @@ export function OverviewPage({ room, state }: OpenProjectProps) {
       </div>
       <aside class="overview__side">
         <SourcesPanel room={room} mayWork={mayWork} />
+        <PeoplePanel room={room} userId={user.id} />
         <ActivityPanel room={room} />
         <section class="panel">
           <h2>Export</h2>

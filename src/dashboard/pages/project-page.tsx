@@ -3,7 +3,10 @@ import type { UserRef } from '../../protocol/views.js'
 import { ApiError } from '../api.js'
 import { formatCount, formatPercent } from '../format.js'
 import { currentJob, isActive, isSettled } from '../jobs.js'
+import { useKeys } from '../keyboard.js'
 import { lazyPage } from '../lazy.js'
+import { Faces } from '../parts/avatar.js'
+import { HelpDialog, isHelpOpen } from '../parts/help-dialog.js'
 import { Failure, Skeleton } from '../parts/states.js'
 import { TopBar } from '../parts/top-bar.js'
 import { type OpenProjectProps, type Room, type RoomState, useRoom } from '../room.js'
@@ -13,32 +16,54 @@ import { countStates } from '../totals.js'
 import { OverviewPage } from './overview-page.js'
 
 const MatchPage = lazyPage(async () => (await import('./match-page.js')).MatchPage)
+const TrayPage = lazyPage(async () => (await import('./tray-page.js')).TrayPage)
+const JobsPage = lazyPage(async () => (await import('./jobs-page.js')).JobsPage)
 const BreaksPage = lazyPage(async () => (await import('./breaks-page.js')).BreaksPage)
 const ImportPage = lazyPage(async () => (await import('./import-page.js')).ImportPage)
 
+/** The chunk of a page is fetched while the room is being joined. */
+const LAZY = { match: MatchPage, tray: TrayPage, breaks: BreaksPage, jobs: JobsPage, import: ImportPage, overview: null } satisfies Record<
+  ProjectTab,
+  unknown
+>
+
 /** One project: its room stays joined while its pages come and go. */
 export function ProjectPage({ project, tab, user }: { readonly project: string; readonly tab: ProjectTab; readonly user: UserRef }) {
-  const room = useRoom(project)
+  const room = useRoom(project, user.id)
   if (room === null) return <TopBar user={user} />
   return <JoinedProject room={room} tab={tab} user={user} />
 }
 
 function JoinedProject({ room, tab, user }: { readonly room: Room; readonly tab: ProjectTab; readonly user: UserRef }) {
   const state = useStore(room.state)
+  const go = (to: ProjectTab) => () => {
+    location.hash = routeHref(room.id, to)
+  }
+  useKeys({ 'g o': go('overview'), 'g m': go('match'), 'g b': go('breaks'), '?': () => isHelpOpen.set(true) })
+  useEffect(() => LAZY[tab]?.preload(), [tab])
+  useEffect(() => room.show(tab), [room, tab])
   useEffect(() => {
     document.title = titleOf(state)
   }, [state])
   return (
     <>
-      <TopBar user={user}>{state.kind === 'open' && <span class="top__project">{state.project.name}</span>}</TopBar>
+      <TopBar user={user} faces={<Others room={room} userId={user.id} />}>
+        {state.kind === 'open' && <span class="top__project">{state.project.name}</span>}
+      </TopBar>
       {state.kind === 'open' && <Tabs state={state} tab={tab} />}
       <main class="page">
         {state.kind === 'joining' && <Skeleton kind="page" />}
         {state.kind === 'left' && <Failure error={state.error} />}
         {state.kind === 'open' && <TabPage tab={tab} room={room} state={state} user={user} />}
       </main>
+      <HelpDialog />
     </>
   )
+}
+
+function Others({ room, userId }: { readonly room: Room; readonly userId: string }) {
+  const people = useStore(room.people)
+  return <Faces people={people.filter(({ user }) => user.id !== userId)} />
 }
 
 function TabPage({ tab, ...props }: OpenProjectProps & { readonly tab: ProjectTab }) {
@@ -47,8 +72,12 @@ function TabPage({ tab, ...props }: OpenProjectProps & { readonly tab: ProjectTa
       return <OverviewPage {...props} />
     case 'match':
       return <MatchPage {...props} />
+    case 'tray':
+      return <TrayPage {...props} />
     case 'breaks':
       return <BreaksPage {...props} />
+    case 'jobs':
+      return <JobsPage {...props} />
     case 'import':
       // A viewer may look at everything and change nothing.
       if (props.state.role === 'viewer') {
@@ -64,12 +93,17 @@ function Tabs({ state, tab }: { readonly state: RoomState & { kind: 'open' }; re
     { tab: 'overview', name: 'Overview', count: null },
     { tab: 'match', name: 'Match', count: hasResult ? countStates(state.summary).suggested : null },
     { tab: 'breaks', name: 'Breaks', count: hasResult ? countStates(state.summary).open : null },
+    { tab: 'jobs', name: 'Jobs', count: null },
     { tab: 'import', name: 'Import', count: null },
   ] as const
   return (
     <nav class="tabs" aria-label="Project">
       {tabs.map((entry) => (
-        <a key={entry.tab} href={routeHref(state.project.id, entry.tab)} aria-current={entry.tab === tab ? 'page' : undefined}>
+        <a
+          key={entry.tab}
+          href={routeHref(state.project.id, entry.tab)}
+          aria-current={entry.tab === (tab === 'tray' ? 'match' : tab) ? 'page' : undefined}
+        >
           {entry.name}
           {entry.count !== null && entry.count > 0 && <span class="tabs__count">{formatCount(entry.count)}</span>}
         </a>

@@ -5,6 +5,7 @@ import { type ApiError, api, asApiError } from '../api.js'
 import { wholePercent } from '../decimal.js'
 import { formatCount, formatDate, formatMessage, formatPercent } from '../format.js'
 import { currentJob, isActive } from '../jobs.js'
+import { Faces } from '../parts/avatar.js'
 import { Empty, Failure, Skeleton } from '../parts/states.js'
 import { TopBar } from '../parts/top-bar.js'
 import { type Room, useRoom } from '../room.js'
@@ -63,7 +64,7 @@ export function ProjectsPage({ user }: { readonly user: UserRef }) {
         {projects !== null && projects.length > 0 && (
           <ul class="cards">
             {projects.map((project) => (
-              <ProjectCard key={project.id} project={project} />
+              <ProjectCard key={project.id} project={project} userId={user.id} />
             ))}
           </ul>
         )}
@@ -78,12 +79,15 @@ export function ProjectsPage({ user }: { readonly user: UserRef }) {
 }
 
 /** A project with its figures, in step with what happens in it: its room is joined as long as the card is there. */
-function ProjectCard({ project }: { readonly project: ProjectView }) {
-  const room = useRoom(project.id)
+function ProjectCard({ project, userId }: { readonly project: ProjectView; readonly userId: string }) {
+  const room = useRoom(project.id, userId)
   return (
     <li>
       <a class="card card--link" href={routeHref(project.id)}>
-        <h2>{project.name}</h2>
+        <div class="card__title">
+          <h2>{project.name}</h2>
+          {room !== null && <Inside room={room} />}
+        </div>
         <p class="muted small">
           {project.currency ?? 'Any currency'} · since {formatDate(project.createdAt.slice(0, 10))}
         </p>
@@ -91,6 +95,10 @@ function ProjectCard({ project }: { readonly project: ProjectView }) {
       </a>
     </li>
   )
+}
+
+function Inside({ room }: { readonly room: Room }) {
+  return <Faces people={useStore(room.people)} isSmall />
 }
 
 function ProjectFigures({ room }: { readonly room: Room }) {

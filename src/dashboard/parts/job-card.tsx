@@ -104,7 +104,8 @@ export function StartJob({ room }: { readonly room: Room }) {
   )
 }
 
-function StartButton(props: { readonly room: Room; readonly label: string; readonly onError: (error: ApiError | null) => void }) {
+/** Starts a job over all files. */
+export function StartButton(props: { readonly room: Room; readonly label: string; readonly onError: (error: ApiError | null) => void }) {
   const [isBusy, setBusy] = useState(false)
   const start = async () => {
     setBusy(true)

@@ -1,11 +1,12 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { MatchView } from '../../protocol/views.js'
+import type { MatchView, UserRef } from '../../protocol/views.js'
 import type { HistoryEntry, MatchDetail } from '../api.js'
 import type { Details } from '../details.js'
 import { formatConfidence, formatTime, sentence } from '../format.js'
 import { type Decision, type Entry, isOpen, rowOf } from '../matches.js'
 import { keepNote, noteOf } from '../notes.js'
 import { Comparison } from './comparison.js'
+import { OnThis } from './on-this.js'
 import { Stamp } from './stamp.js'
 import { Why } from './why.js'
 
@@ -19,16 +20,23 @@ export interface MatchPaneProps {
   readonly details: Details<MatchDetail>
   readonly mayDecide: boolean
   readonly userId: string
+  /** Who else is at work on it. */
+  readonly claimedBy: UserRef | null
   readonly onDecide: (decision: Decision) => void
   readonly onOpen: (id: string) => void
+  /** What the server says of the match now. */
+  readonly onFresh: (match: MatchView) => void
   /** Where the pane covers the list. */
   readonly onClose: () => void
 }
 
 /** One match in full: both sides, why, what else could be meant, what was said, and the decision. */
 export function MatchPane(props: MatchPaneProps) {
-  const { id, details, userId, onOpen, onClose } = props
+  const { id, details, userId, claimedBy, onOpen, onFresh, onClose } = props
   const detail = useMatchDetail(details, id, props.entry?.row.version ?? 0)
+  useEffect(() => {
+    if (detail != null) onFresh(detail.match)
+  }, [detail])
   const entry: Entry | undefined = props.entry ?? (detail ? { row: rowOf(detail.match), pending: null, refusal: null } : undefined)
   return (
     <article class="pane" aria-label="Selected match" data-detail={detail === undefined ? undefined : id}>
@@ -42,7 +50,7 @@ export function MatchPane(props: MatchPaneProps) {
               <strong>{formatConfidence(entry.row.confidence)}</strong> <span class="muted small">confidence</span>
             </p>
             <p class="pane__state">
-              <Stamp entry={entry} userId={userId} />
+              {isOpen(entry) && claimedBy !== null ? <OnThis user={claimedBy} /> : <Stamp entry={entry} userId={userId} />}
             </p>
           </>
         )}

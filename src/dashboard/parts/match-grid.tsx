@@ -2,6 +2,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { formatCount } from '../format.js'
 import type { MatchList } from '../match-list.js'
 import { NARROW, useMedia } from '../media.js'
+import { othersClaim, type Room } from '../room.js'
 import { useStore } from '../store.js'
 import { scrollTo, windowOf } from '../virtual-window.js'
 import { MatchLine, rowElementId } from './match-line.js'
@@ -9,6 +10,7 @@ import { MatchLine, rowElementId } from './match-line.js'
 /** Heights in rem, as in match.css. */
 const ROW_REM = { wide: 3.75, narrow: 6 }
 const HEAD_REM = 2
+const FIRST_VIEW_MS = 250
 /** A page key leaves a row of the page before. */
 const PAGE_OVERLAP = 1
 
@@ -18,6 +20,7 @@ export interface MatchGridProps {
   readonly marked: ReadonlySet<string>
   readonly mayDecide: boolean
   readonly userId: string
+  readonly room: Room
   readonly onSelect: (id: string) => void
   readonly onMark: (id: string) => void
   /** Enter, a double click, or a tap where the detail has no place beside the list. */
@@ -28,8 +31,9 @@ export interface MatchGridProps {
  * The list as rows. Only those in view exist; they lie in a layer that does not scroll with the browser's own thread, so that fast
  * scrolling shows rows that are late, never a blank.
  */
-export function MatchGrid({ list, selected, marked, mayDecide, userId, onSelect, onMark, onOpen }: MatchGridProps) {
+export function MatchGrid({ list, selected, marked, mayDecide, userId, room, onSelect, onMark, onOpen }: MatchGridProps) {
   useStore(list.changes)
+  const claims = useStore(room.claims)
   const box = useRef<HTMLDivElement>(null)
   const table = useRef<HTMLTableElement>(null)
   const [scrollTop, setScrollTop] = useState(0)
@@ -67,7 +71,11 @@ export function MatchGrid({ list, selected, marked, mayDecide, userId, onSelect,
     if (wanted !== element.scrollTop) element.scrollTop = wanted
   }, [place, rowHeight, head])
 
-  useEffect(() => list.need(end), [list, end, count])
+  useEffect(() => {
+    // First what is in view, with the detail of the first row.
+    const timer = setTimeout(() => list.need(end), scrollTop === 0 ? FIRST_VIEW_MS : 0)
+    return () => clearTimeout(timer)
+  }, [list, end, count])
 
   const move = (index: number) => {
     const entry = entries[Math.max(0, Math.min(count - 1, index))]
@@ -134,6 +142,7 @@ export function MatchGrid({ list, selected, marked, mayDecide, userId, onSelect,
                 isMarked={marked.has(entry.row.id)}
                 mayDecide={mayDecide}
                 userId={userId}
+                claimedBy={othersClaim(claims, `match/${entry.row.id}`, userId)}
               />
             ))}
             {!list.isComplete && end === count && (

@@ -1,8 +1,10 @@
 import { useMemo } from 'preact/hooks'
+import type { UserRef } from '../../protocol/views.js'
 import { isEqual } from '../decimal.js'
 import { formatAmount, formatConfidence, formatDate } from '../format.js'
 import { type Entry, isOpen, type MatchRow, type RowSide } from '../matches.js'
 import { Marked } from './marked.js'
+import { OnThis } from './on-this.js'
 import { Stamp } from './stamp.js'
 
 export interface MatchLineProps {
@@ -13,6 +15,8 @@ export interface MatchLineProps {
   readonly isMarked: boolean
   readonly mayDecide: boolean
   readonly userId: string
+  /** Who else is at work on it. */
+  readonly claimedBy: UserRef | null
 }
 
 export function rowElementId(id: string): string {
@@ -20,7 +24,7 @@ export function rowElementId(id: string): string {
 }
 
 /** A match as a row of the list: left over right, with what differs marked. */
-export function MatchLine({ entry, rowIndex, isSelected, isMarked, mayDecide, userId }: MatchLineProps) {
+export function MatchLine({ entry, rowIndex, isSelected, isMarked, mayDecide, userId, claimedBy }: MatchLineProps) {
   const { row } = entry
   const open = isOpen(entry)
   const cells = useMemo(() => <PairCells row={row} />, [row])
@@ -50,7 +54,8 @@ export function MatchLine({ entry, rowIndex, isSelected, isMarked, mayDecide, us
       {cells}
       <td class="line__state">
         {entry.refusal !== null && <span class="stamp stamp--refused">{entry.refusal.brief}</span>}
-        {entry.refusal === null && <Stamp entry={entry} userId={userId} isShort />}
+        {entry.refusal === null &&
+          (open && claimedBy !== null ? <OnThis user={claimedBy} /> : <Stamp entry={entry} userId={userId} isShort />)}
       </td>
     </tr>
   )

@@ -4,10 +4,18 @@ import type { UserRef } from '../../protocol/views.js'
 import { asApiError } from '../api.js'
 import { formatMessage } from '../format.js'
 import { signOut } from '../session.js'
+import { Avatar } from './avatar.js'
+import { isHelpOpen } from './help-dialog.js'
 import { LinkBadge } from './link-badge.js'
 
 /** Where we are, how fresh it is, who we are. */
-export function TopBar({ user, children }: { readonly user: UserRef; readonly children?: ComponentChildren }) {
+export function TopBar(props: {
+  readonly user: UserRef
+  /** Who else is here. */
+  readonly faces?: ComponentChildren
+  readonly children?: ComponentChildren
+}) {
+  const { user, faces, children } = props
   const [problem, setProblem] = useState<string | null>(null)
   const leave = () => signOut().catch((failure: unknown) => setProblem(formatMessage(asApiError(failure).message)))
   return (
@@ -17,6 +25,7 @@ export function TopBar({ user, children }: { readonly user: UserRef; readonly ch
         <span>Tallyroom</span>
       </a>
       <div class="top__place">{children}</div>
+      {faces}
       <LinkBadge />
       <button type="button" class="top__user" popovertarget="menu" aria-label={`Signed in as ${user.name}`}>
         <Avatar user={user} />
@@ -26,6 +35,11 @@ export function TopBar({ user, children }: { readonly user: UserRef; readonly ch
         <p>
           Signed in as <strong>{user.name}</strong>
         </p>
+        {children !== undefined && (
+          <button type="button" class="button" popovertarget="menu" popovertargetaction="hide" onClick={() => isHelpOpen.set(true)}>
+            Keyboard
+          </button>
+        )}
         <button type="button" class="button" onClick={() => void leave()}>
           Sign out
         </button>
@@ -36,21 +50,6 @@ export function TopBar({ user, children }: { readonly user: UserRef; readonly ch
         )}
       </div>
     </header>
-  )
-}
-
-/** The first letters of a name, on a colour that belongs to the person. */
-function Avatar({ user }: { readonly user: UserRef }) {
-  const initials = user.name
-    .split(/\s+/)
-    .slice(0, 2)
-    .map((word) => word.charAt(0).toUpperCase())
-    .join('')
-  const tone = [...user.id].reduce((hash, char) => (hash * 37 + char.charCodeAt(0)) % 997, 0) % 5
-  return (
-    <span class={`avatar avatar--${tone}`} aria-hidden="true">
-      {initials}
-    </span>
   )
 }
 

@@ -1,0 +1,210 @@
+import '../styles/job.css'
+import '../styles/jobs.css'
+import { useEffect, useState } from 'preact/hooks'
+import type { ControlTotal, JobView } from '../../protocol/views.js'
+import { type ApiError, api, asApiError } from '../api.js'
+import { currencyName, durationOf, formatAmount, formatChange, formatCount, formatMessage, formatTime, sentence } from '../format.js'
+import { isActive, mergeJob } from '../jobs.js'
+import { JobCard, StartButton } from '../parts/job-card.js'
+import { Empty, Failure, Skeleton } from '../parts/states.js'
+import type { OpenProjectProps } from '../room.js'
+import { routeHref } from '../route.js'
+
+const PAGE = 50
+
+/** Every run of the project: with what, what it came to, and how that differs from the run before. */
+export function JobsPage({ room, state }: OpenProjectProps) {
+  const [older, setOlder] = useState<readonly JobView[] | null>(null)
+  const [cursor, setCursor] = useState<string | null>(null)
+  const [error, setError] = useState<ApiError | null>(null)
+  const [opened, setOpened] = useState<string | null>(null)
+  const mayWork = state.role !== 'viewer'
+  const load = async (after: string | null) => {
+    setError(null)
+    try {
+      const page = await api.jobs(room.id, { limit: PAGE, cursor: after })
+      setOlder((held) => [...(after === null ? [] : (held ?? [])), ...page.items])
+      setCursor(page.nextCursor)
+    } catch (failure) {
+      setError(asApiError(failure))
+    }
+  }
+  useEffect(() => {
+    void load(null)
+  }, [room])
+
+  // The room hears of the newest at once; the list has the older ones.
+  const jobs = state.jobs.reduce(mergeJob, older ?? [])
+  const active = jobs.find(isActive)
+  const isEmpty = older !== null && jobs.length === 0
+  return (
+    <>
+      <div class="page__head">
+        <div>
+          <h1>Jobs</h1>
+          <p class="muted">Every run over the files of this project, newest first.</p>
+        </div>
+        {mayWork && !isEmpty && active === undefined && <StartButton room={room} label="Match again" onError={setError} />}
+      </div>
+      {active !== undefined && <JobCard room={room} job={active} mayWork={mayWork} />}
+      {error !== null && <Failure error={error} onRetry={() => void load(older === null ? null : cursor)} />}
+      {older === null && error === null && <Skeleton kind="rows" />}
+      {isEmpty && (
+        <Empty
+          title="No job yet"
+          action={
+            mayWork && (
+              <a class="button button--primary" href={routeHref(room.id, 'import')}>
+                Import two files
+              </a>
+            )
+          }
+        >
+          A job compares all rows of both sides. It begins when two files have been imported, or when somebody starts one.
+        </Empty>
+      )}
+      <ol class="runs">
+        {jobs
+          .filter((job) => job !== active)
+          .map((job, index, ended) => (
+            <Run
+              key={job.id}
+              job={job}
+              before={ended.slice(index + 1).find(({ state: ended, dryRun }) => ended === 'completed' && !dryRun) ?? null}
+              isOpen={opened === null ? index === 0 : opened === job.id}
+              onToggle={(isOpen) => setOpened(isOpen ? job.id : '')}
+              retry={
+                mayWork && active === undefined && (job.state === 'failed' || job.state === 'cancelled') ? (
+                  <StartButton room={room} label="Try again" onError={setError} />
+                ) : null
+              }
+            />
+          ))}
+      </ol>
+      {cursor !== null && (
+        <button type="button" class="button more" onClick={() => void load(cursor)}>
+          Older jobs
+        </button>
+      )}
+    </>
+  )
+}
+
+function Run(props: {
+  readonly job: JobView
+  /** The completed run before it. */
+  readonly before: JobView | null
+  readonly isOpen: boolean
+  readonly onToggle: (isOpen: boolean) => void
+  readonly retry: preact.ComponentChildren
+}) {
+  const { job, before, isOpen, onToggle, retry } = props
+  return (
+    <li class="run panel panel--flush">
+      <button type="button" class="run__head" aria-expanded={isOpen} onClick={() => onToggle(!isOpen)}>
+        <span class={`pill pill--${job.state}`}>{sentence(job.state)}</span>
+        <span class="run__when">
+          {formatTime(job.createdAt)}
+          <span class="muted"> {job.createdBy === null ? '' : `by ${job.createdBy.name}`}</span>
+        </span>
+        <span class="run__figures">
+          {formatCount(job.matched)} <span class="muted">matched</span>
+        </span>
+        <span class="run__figures">
+          {formatCount(job.suggested)} <span class="muted">suggested</span>
+        </span>
+        <span class="run__figures">
+          {formatCount(job.breaks)} <span class="muted">breaks</span>
+        </span>
+      </button>
+      {isOpen && (
+        <div class="run__body">
+          {job.error !== null && (
+            <p class="notice notice--bad">
+              {formatMessage(job.error.message)} <code>{job.error.code}</code>
+            </p>
+          )}
+          {retry !== null && <div class="row">{retry}</div>}
+          <dl class="run__facts">
+            <Fact name="Took">{durationOf(job) ?? '–'}</Fact>
+            <Fact name="Rows">
+              {formatCount(job.processed)} of {formatCount(job.total)}
+            </Fact>
+            <Fact name="Kind">{job.dryRun ? 'Dry run: counts only' : sentence(job.kind)}</Fact>
+            <Fact name="Rules">{job.ruleSet === null ? 'Default' : <code title={job.ruleSet}>{job.ruleSet.slice(-8)}</code>}</Fact>
+            <Fact name="Result">{job.resultHash === null ? '–' : <code title={job.resultHash}>{job.resultHash.slice(0, 12)}</code>}</Fact>
+          </dl>
+          {before !== null && job.state === 'completed' && <Change job={job} before={before} />}
+          {job.notices.length > 0 && (
+            <ul class="job__notices">
+              {job.notices.map((notice) => (
+                <li key={`${notice.code} ${notice.pass}`}>
+                  {sentence(notice.code)}: {formatCount(notice.count)} in “{notice.pass}”
+                </li>
+              ))}
+            </ul>
+          )}
+          {job.controlTotals !== null && job.controlTotals.length > 0 && <Totals totals={job.controlTotals} />}
+        </div>
+      )}
+    </li>
+  )
+}
+
+function Fact({ name, children }: { readonly name: string; readonly children: preact.ComponentChildren }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  )
+}
+
+function Change({ job, before }: { readonly job: JobView; readonly before: JobView }) {
+  const isSame = job.resultHash !== null && job.resultHash === before.resultHash
+  return (
+    <p class="run__change">
+      <span class="muted">Against the run of {formatTime(before.createdAt)}:</span>{' '}
+      {isSame
+        ? 'the same result.'
+        : `${formatChange(job.matched - before.matched)} matched, ${formatChange(job.suggested - before.suggested)} suggested, ${formatChange(job.breaks - before.breaks)} breaks.`}
+    </p>
+  )
+}
+
+function Totals({ totals }: { readonly totals: readonly ControlTotal[] }) {
+  return (
+    <div class="table-scroll">
+      <table class="table">
+        <caption>Control totals</caption>
+        <thead>
+          <tr>
+            <th scope="col">Currency</th>
+            <th scope="col">Side</th>
+            {['Total', 'Matched', 'Open', 'Excluded'].map((name) => (
+              <th key={name} scope="col" class="num">
+                {name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {totals.map((total) => (
+            <tr key={`${total.currency} ${total.side}`}>
+              <th scope="row">{currencyName(total.currency)}</th>
+              <td>
+                <span class={`side side--${total.side}`}>{total.side}</span>
+              </td>
+              {[total.total, total.matched, total.open, total.excluded].map((amount, index) => (
+                // Columns have no identity but their place.
+                <td key={index} class="num">
+                  {formatAmount(amount, total.currency)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
