@@ -7,9 +7,11 @@ export type WatchWake = (onWake: (reason: WakeReason) => void) => () => void
 /** The part of a browser's `window` that is needed. Elsewhere, as in Node, there is no document and nothing is ever heard. */
 interface Page {
   readonly document?: { readonly visibilityState: string }
-  addEventListener(type: string, listener: () => void, isCapturing: boolean): void
-  removeEventListener(type: string, listener: () => void, isCapturing: boolean): void
+  addEventListener(type: string, listener: () => void, options: { readonly capture: boolean }): void
+  removeEventListener(type: string, listener: () => void, options: { readonly capture: boolean }): void
 }
+
+const CAPTURE = { capture: true }
 
 /** By the browser's `online`, `visibilitychange` and `pageshow`. */
 export const watchPage: WatchWake = (onWake) => {
@@ -27,8 +29,8 @@ export const watchPage: WatchWake = (onWake) => {
     ['visibilitychange', onShown],
     ['pageshow', onShown],
   ] as const
-  for (const [type, listener] of heard) page.addEventListener(type, listener, true)
+  for (const [type, listener] of heard) page.addEventListener(type, listener, CAPTURE)
   return () => {
-    for (const [type, listener] of heard) page.removeEventListener(type, listener, true)
+    for (const [type, listener] of heard) page.removeEventListener(type, listener, CAPTURE)
   }
 }
