@@ -8,7 +8,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const KB = 1_000
 
 /** Each answers its figures: `{ name, bytes, limit }`, bytes gzipped; a limit of null: only told. */
-const MEASUREMENTS = [measureClient]
+const MEASUREMENTS = [measureClient, measureDashboard]
 
 /** The SDK as a page bundles it, with all that it imports; what it loads when it needs it stands beside. */
 async function measureClient() {
@@ -32,6 +32,33 @@ async function measureClient() {
     { name: 'client SDK', bytes: gzipped(initial), limit: 6 * KB },
     ...later.map((chunk) => ({ name: `client SDK, when needed: ${chunk.name}`, bytes: gzipped([chunk]), limit: null })),
   ]
+}
+
+/** The dashboard: what the first page needs, beside the same source as one bundle; its largest page; all of its style sheets. */
+async function measureDashboard() {
+  const [split, whole] = await Promise.all([{}, { codeSplitting: false }].map(buildDashboard))
+  const chunks = split.filter(({ type }) => type === 'chunk')
+  const initial = withImports(
+    chunks.find(({ isEntry }) => isEntry),
+    chunks,
+  )
+  const bundle = gzipped(whole.filter(({ type }) => type === 'chunk'))
+  const sheets = split.filter(({ fileName }) => fileName.endsWith('.css')).map(({ source }) => ({ code: source }))
+  return [
+    { name: 'dashboard: initial JS', bytes: gzipped(initial), limit: 60 * KB },
+    { name: 'dashboard: initial JS, beside 70 % of all as one bundle', bytes: gzipped(initial), limit: 0.7 * bundle },
+    { name: 'dashboard: match page', bytes: gzipped(chunks.filter(({ name }) => name === 'match-page')), limit: 40 * KB },
+    { name: 'dashboard: CSS of all pages', bytes: gzipped(sheets), limit: 12 * KB },
+  ]
+}
+
+async function buildDashboard(output) {
+  const built = await build({
+    configFile: fileURLToPath(new URL('../src/dashboard/vite.config.ts', import.meta.url)),
+    logLevel: 'error',
+    build: { write: false, rolldownOptions: { output } },
+  })
+  return built.output
 }
 
 /** A chunk and those that are loaded with it. */
