@@ -312,6 +312,39 @@ describe('the client against the real server', () => {
     }
   })
 
+  test('two people see each other, and who is at work on what', async () => {
+    project = fixture.project({ ana: 'analyst', ben: 'analyst' })
+    const [ana, ben] = await Promise.all([reader('ana'), reader('ben')])
+    const [ours, theirs] = [ana.join(project), ben.join(project)]
+    ours.setPresence({ page: 'matches' })
+    for (const { client } of [ana, ben]) client.open()
+    const people = (room: Room) => room.presence.list.map(({ user, state }) => `${user.name} on ${state.page}`).sort()
+    await ben.until(() => people(theirs).length === 1)
+    theirs.setPresence({ page: 'breaks' })
+    await ana.until(() => people(ours).length === 2 && ours.presence.count === 2)
+    expect(people(ours)).toEqual(['ana on matches', 'ben on breaks'])
+    const session = () => (ana.client.link.kind === 'live' ? ana.client.link.session : null)
+    const isSeen = () => theirs.presence.list.some((present) => present.session === session())
+    expect(isSeen()).toBe(true)
+
+    const until = await ours.claim('match/1')
+    await ben.until(() => theirs.claims.has('match/1'))
+    expect(theirs.claims.get('match/1')).toMatchObject({ user: { id: 'ana' }, until })
+    await expect(theirs.claim('match/1')).rejects.toMatchObject({ name: 'ClaimedError', user: { name: 'ana' }, until })
+    await ours.release('match/1')
+    await ben.until(() => !theirs.claims.has('match/1'))
+    await theirs.claim('match/1', { ttlMs: 1_000 })
+    await expect(theirs.claim('match/1', { ttlMs: 120_001 })).rejects.toMatchObject({ code: 'INVALID' })
+
+    const before = session()
+    ana.sockets[0]!.terminate()
+    await ben.until(() => session() !== before && isSeen())
+    expect(people(theirs)).toEqual(['ana on matches', 'ben on breaks'])
+    ana.client.close()
+    await ben.until(() => theirs.presence.count === 1)
+    expect(people(theirs)).toEqual(['ben on breaks'])
+  })
+
   test('[C1] speaks MessagePack with a codec that is loaded when it is needed', async () => {
     const ana = await reader('ana', { codec: 'msgpack' })
     ana.join(project)
