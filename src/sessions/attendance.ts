@@ -30,6 +30,7 @@ export class Attendance {
     this.#memberships = memberships
     this.#presence = new Presence({
       ...options,
+      hasClaims: (project) => this.#claims.stand(project),
       claimants: (project) => this.#claims.claimants(project),
       onClaimants: (project, others) => this.#claims.judge(project, others),
     })

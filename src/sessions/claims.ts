@@ -33,14 +33,17 @@ interface Standing {
 /** Claims of a project. */
 interface Desk {
   readonly standing: Map<string, Standing>
-  /** Claims that this process makes or has made, key → `until`. */
-  readonly own: Map<string, string>
+  /** Claims that this process makes or has made. */
+  readonly own: Map<string, { readonly user: string; readonly until: string }>
+  /** The users here that the other processes can read of, and those that they are being told of. */
+  told: readonly string[]
+  telling: readonly string[]
   cancelTimer: (() => void) | null
   /** Whether the timer has gone off and what it found is being ended. */
   isEnding: boolean
 }
 
-/** A claim ends so long after its user's last session has left (R8). */
+/** A claim ends so long after its user's last session has left (R10). */
 export const ABSENCE_MS = 10_000
 /** The process that made a claim ends it; the others, when it has not. */
 const OTHERS_WAIT_MS = 2_000
@@ -72,7 +75,7 @@ export class Claims {
    * @throws AppError `CLAIMED` by somebody else; `INVALID`; `BUS_UNAVAILABLE`; `CONFLICT` when very many want it at once.
    */
   async claim(project: ProjectId, user: UserRef, target: string, ttlMs = DEFAULT_CLAIM_TTL_MS): Promise<string> {
-    const { bus, clock } = this.#options
+    const { clock } = this.#options
     const key = keyOf(target)
     if (ttlMs < 1 || ttlMs > MAX_CLAIM_TTL_MS) {
       throw new AppError('INVALID', { message: `ttlMs (${ttlMs}) must be 1 to ${MAX_CLAIM_TTL_MS}` })
@@ -84,12 +87,7 @@ export class Claims {
       }
       // Another tab may have asked for more time.
       const until = new Date(Math.max(clock.today() + ttlMs, claim ? Date.parse(claim.until) : 0)).toISOString()
-      const { own } = this.#desk(project)
-      own.set(key, until)
-      const body = latestBody('claim', { user: { id: user.id, name: user.name }, until })
-      const { results } = await bus.publish(project, [{ kind: 'latest', type: 'claim', key, version: version + 1, body }])
-      if (results[0]?.kind === 'versioned') return until
-      if (own.get(key) === until) own.delete(key)
+      if (await this.#make(project, key, version + 1, { user: { id: user.id, name: user.name }, until })) return until
     }
     throw new AppError('CONFLICT')
   }
@@ -122,7 +120,7 @@ export class Claims {
       const claim = body === TOMBSTONE_BODY ? null : storedClaim(body)
       isChanged ||= claim?.user.id !== last?.claim.user.id
       if (claim) {
-        const endsAt = Date.parse(claim.until) + (own.get(key) === claim.until ? 0 : OTHERS_WAIT_MS)
+        const endsAt = Date.parse(claim.until) + (own.get(key)?.until === claim.until ? 0 : OTHERS_WAIT_MS)
         standing.set(key, { claim, version, endsAt, absentSince: last?.version === version ? last.absentSince : null })
       } else {
         standing.delete(key)
@@ -133,16 +131,28 @@ export class Claims {
     if (isChanged) this.#options.onChange(project)
   }
 
-  /** Users with a claim in the project who are here. */
-  claimants(project: ProjectId): readonly string[] {
-    const users = new Set([...(this.#desks.get(project)?.standing.values() ?? [])].map(({ claim }) => claim.user.id))
-    return [...users].filter((user) => this.#options.isHere(user, project))
+  /** Whether there are any in the project. */
+  stand(project: ProjectId): boolean {
+    return (this.#desks.get(project)?.standing.size ?? 0) > 0
   }
 
-  /** What the other processes say: these claimants are there. */
+  /** Users with a claim in the project who are here. */
+  claimants(project: ProjectId): readonly string[] {
+    const desk = this.#desks.get(project)
+    if (!desk) return []
+    const users = new Set([...desk.own.values()].map(({ user }) => user))
+    for (const { claim } of desk.standing.values()) users.add(claim.user.id)
+    desk.telling = [...users].filter((user) => this.#options.isHere(user, project))
+    return desk.telling
+  }
+
+  /** The others have been told, and say themselves: these claimants are there. */
   judge(project: ProjectId, users: ReadonlySet<string>): void {
     const { clock, isHere } = this.#options
-    for (const one of this.#desks.get(project)?.standing.values() ?? []) {
+    const desk = this.#desks.get(project)
+    if (!desk) return
+    desk.told = desk.telling
+    for (const one of desk.standing.values()) {
       const { id } = one.claim.user
       if (users.has(id) || isHere(id, project)) one.absentSince = null
       else one.absentSince ??= clock.now()
@@ -152,13 +162,15 @@ export class Claims {
 
   /** A session of the user has come to the project, or has left it. */
   moved(project: ProjectId, user: string): void {
-    const { clock, isHere, onChange } = this.#options
+    const { clock, isHere, onChange, ask } = this.#options
     const mine = [...(this.#desks.get(project)?.standing.values() ?? [])].filter(({ claim }) => claim.user.id === user)
     if (mine.length === 0) return
     const absentSince = isHere(user, project) ? null : clock.now()
     for (const one of mine) one.absentSince = absentSince === null ? null : (one.absentSince ?? absentSince)
     this.#watch(project)
-    onChange(project)
+    // Where the user was before, somebody may be about to end it.
+    if (absentSince === null) ask(project).catch(() => onChange(project))
+    else onChange(project)
   }
 
   /** The project is no more. */
@@ -182,6 +194,30 @@ export class Claims {
     return { version: stored?.version ?? 0, claim: isOver ? null : claim }
   }
 
+  /** Whether it was made; not when there is that version already. */
+  async #make(project: ProjectId, key: string, version: number, claim: Claim): Promise<boolean> {
+    const { bus, ask } = this.#options
+    const desk = this.#desk(project)
+    const making = { user: claim.user.id, until: claim.until }
+    desk.own.set(key, making)
+    let isMade = false
+    try {
+      // Before anybody hears of the claim: else its user would seem to be nowhere.
+      if (!desk.told.includes(claim.user.id)) await ask(project)
+      const item = { kind: 'latest', type: 'claim', key, version, body: latestBody('claim', claim) } as const
+      const { results } = await bus.publish(project, [item])
+      isMade = results[0]?.kind === 'versioned'
+    } finally {
+      if (!isMade && desk.own.get(key) === making) desk.own.delete(key)
+      // Heard or not, whoever made it ends it.
+      if (isMade && (desk.standing.get(key)?.version ?? 0) < version) {
+        desk.standing.set(key, { claim, version, endsAt: Date.parse(claim.until), absentSince: null })
+      }
+      this.#watch(project)
+    }
+    return isMade
+  }
+
   /** Whether it was ended; not when it has changed since that version. */
   async #clear(project: ProjectId, key: string, version: number): Promise<boolean> {
     const item = { kind: 'latest', type: 'claim', key, version: version + 1, body: TOMBSTONE_BODY } as const
@@ -192,7 +228,7 @@ export class Claims {
   #desk(project: ProjectId): Desk {
     const known = this.#desks.get(project)
     if (known) return known
-    const desk: Desk = { standing: new Map(), own: new Map(), cancelTimer: null, isEnding: false }
+    const desk: Desk = { standing: new Map(), own: new Map(), told: [], telling: [], cancelTimer: null, isEnding: false }
     if (!this.#isEnded) this.#desks.set(project, desk)
     return desk
   }

@@ -110,7 +110,7 @@ function handleMessage(session: Session, message: ParsedMessage, actions: Sessio
       actions.leave(session, message.ref, message.project)
       break
     case 'presence':
-      // However many come, few go out (R3).
+      // However many come, few go out (R4).
       actions.present(session, message)
       break
     case 'claim':

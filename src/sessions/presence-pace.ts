@@ -14,7 +14,7 @@ export interface PresencePaceOptions {
 
 const PREFIX = presenceKey('')
 
-/** Shortest time between two frames about who is present: what everybody tells everybody grows with the square of their number (R3). */
+/** Shortest time between two frames about who is present: what everybody tells everybody grows with the square of their number (R4). */
 export function presenceIntervalMs(sessions: number): number {
   if (sessions <= 100) return 250
   return sessions <= 1_000 ? 1_000 : 5_000

@@ -13,6 +13,8 @@ export interface PresenceOptions extends Pick<RollOptions, 'claimants' | 'onClai
   readonly bus: Pick<Bus, 'publish' | 'report' | 'renewLease'>
   readonly clock: Clock
   readonly log: Pick<Log, 'warn'>
+  /** Whether claims stand in the project: their users are looked after as long. */
+  readonly hasClaims: (project: ProjectId) => boolean
 }
 
 /** How long a process is believed to live after it has said so. */
@@ -140,7 +142,7 @@ export class Presence {
   }
 
   #tidy(project: ProjectId): void {
-    if (this.#rolls.get(project)?.isEmpty) this.#rolls.delete(project)
+    if (this.#rolls.get(project)?.isEmpty && !this.#options.hasClaims(project)) this.#rolls.delete(project)
   }
 
   /** The first lease is taken when something is told for the first time, and renewed while something is looked after. */

@@ -44,7 +44,7 @@ interface Reading {
   readonly others: readonly string[]
 }
 
-/** Sessions of a project that are shown: the longest present (R2). */
+/** Sessions of a project that are shown: the longest present (R3). */
 export const MAX_SHOWN = 100
 
 const reportSchema = z.object({

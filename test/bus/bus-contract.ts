@@ -479,7 +479,7 @@ export function busContract(name: string, makeBus: () => Promise<BusUnderTest>) 
     })
 
     describe('what processes know of each other', () => {
-      test('[R4] what each tells of a project stands until it tells something else or nothing, for this project alone', async () => {
+      test('[R5] what each tells of a project stands until it tells something else or nothing, for this project alone', async () => {
         const [one, other] = [newId(), newId()]
         expect(await bus.report(project, one, '1')).toEqual(new Map([[one, '1']]))
         expect(await bus.report(project, other, '2')).toEqual(
@@ -500,7 +500,7 @@ export function busContract(name: string, makeBus: () => Promise<BusUnderTest>) 
         expect(await bus.report(project, other, null)).toEqual(new Map())
       })
 
-      test('[R4] a lease holds for its time, and can be ended', async () => {
+      test('[R5] a lease holds for its time, and can be ended', async () => {
         const [one, other, third] = [newId(), newId(), newId()]
         expect(await bus.renewLease(one, 60_000, [other])).toEqual({ wasAlive: false, gone: new Set([other]) })
         expect(await bus.renewLease(other, 50, [one, third])).toEqual({ wasAlive: false, gone: new Set([third]) })
@@ -513,7 +513,7 @@ export function busContract(name: string, makeBus: () => Promise<BusUnderTest>) 
         expect(await bus.renewLease(one, 60_000, [other])).toEqual({ wasAlive: true, gone: new Set([other]) })
       })
 
-      test('[R7] of many who change a key with the version that they read, one succeeds; a tombstone is read too', async () => {
+      test('[R8] of many who change a key with the version that they read, one succeeds; a tombstone is read too', async () => {
         expect(await bus.storedLatest(project, 'k')).toBeNull()
         const race = async (version: number, data: unknown) => {
           const replies = await Promise.all(Array.from({ length: 10 }, () => bus.publish(project, [latest('k', data, version)])))
