@@ -1,4 +1,17 @@
-import type { BreakView, JobView, MatchView, ProjectView, RecordView, Role, Side, SourceView, Summary, UserRef } from '../protocol/views.js'
+import type {
+  BreakStatus,
+  BreakView,
+  JobView,
+  MatchView,
+  MemberView,
+  ProjectView,
+  RecordView,
+  Role,
+  Side,
+  SourceView,
+  Summary,
+  UserRef,
+} from '../protocol/views.js'
 import type { Mapping } from './mapping.js'
 
 export interface Page<Item> {
@@ -54,6 +67,27 @@ export interface DecisionResult {
   readonly current: MatchView
 }
 
+/** Which suggestions a bulk decision means. */
+export interface BulkFilter {
+  readonly minConfidence: string
+  readonly rule?: string
+}
+
+/** A match as it is after an act that can be undone. */
+export interface Acted {
+  readonly act: string
+  readonly match: MatchView
+}
+
+export interface BreakChange {
+  /** The version that was seen. */
+  readonly version: number
+  /** A user's id; null: nobody. */
+  readonly assignee?: string | null
+  readonly status?: BreakStatus
+  readonly dueAt?: string | null
+}
+
 export interface ManualMatch {
   readonly left: readonly string[]
   readonly right: readonly string[]
@@ -69,6 +103,8 @@ export class ApiError extends Error {
   readonly requestId: string | null
   readonly problems: readonly FieldProblem[]
   readonly retryAfterMs: number | null
+  /** What else the problem document says. */
+  readonly details: Readonly<Record<string, unknown>>
   /** For a file whose columns can be read in two ways: what was decided until then. */
   readonly mapping: Mapping | null
 
@@ -81,6 +117,7 @@ export class ApiError extends Error {
       readonly problems?: readonly FieldProblem[]
       readonly retryAfterMs?: number | null
       readonly mapping?: Mapping | null
+      readonly details?: Readonly<Record<string, unknown>>
     },
   ) {
     super(message)
@@ -91,6 +128,7 @@ export class ApiError extends Error {
     this.problems = about.problems ?? []
     this.retryAfterMs = about.retryAfterMs ?? null
     this.mapping = about.mapping ?? null
+    this.details = about.details ?? {}
   }
 }
 
@@ -121,12 +159,22 @@ export const api = {
   cancelJob: (project: string, job: string) => request<{ job: JobView }>('POST', `/v1/projects/${project}/jobs/${job}/cancel`),
   matches: (project: string, query: Query) => request<Page<MatchView>>('GET', `/v1/projects/${project}/matches`, { query }),
   match: (project: string, match: string) => request<MatchDetail>('GET', `/v1/projects/${project}/matches/${match}`),
-  createMatch: (project: string, body: ManualMatch) => request<{ match: MatchView }>('POST', `/v1/projects/${project}/matches`, { body }),
+  createMatch: (project: string, body: ManualMatch) => request<Acted>('POST', `/v1/projects/${project}/matches`, { body }),
   records: (project: string, query: Query) => request<Page<RecordView>>('GET', `/v1/projects/${project}/records`, { query }),
   breaks: (project: string, query: Query) => request<Page<BreakView>>('GET', `/v1/projects/${project}/breaks`, { query }),
   record: (project: string, record: string) => request<RecordDetail>('GET', `/v1/projects/${project}/records/${record}`),
   decide: (project: string, items: readonly DecisionItem[]) =>
-    request<{ items: readonly DecisionResult[] }>('POST', `/v1/projects/${project}/decisions`, { body: { items } }),
+    request<{ act: string; items: readonly DecisionResult[] }>('POST', `/v1/projects/${project}/decisions`, { body: { items } }),
+  countBulk: (project: string, filter: BulkFilter) =>
+    request<{ count: number }>('POST', `/v1/projects/${project}/decisions/bulk`, { body: { filter, dryRun: true } }),
+  decideBulk: (project: string, filter: BulkFilter, expectedCount: number) =>
+    request<{ act: string; count: number }>('POST', `/v1/projects/${project}/decisions/bulk`, { body: { filter, expectedCount } }),
+  undo: (project: string, act: string) => request<{ count: number }>('POST', `/v1/projects/${project}/decisions/undo`, { body: { act } }),
+  removeMatch: (project: string, match: string, body: { readonly version: number; readonly note?: string }) =>
+    request<Acted>('DELETE', `/v1/projects/${project}/matches/${match}`, { body }),
+  members: (project: string) => request<Page<MemberView>>('GET', `/v1/projects/${project}/members`, { query: { limit: 100 } }),
+  changeBreak: (project: string, id: string, change: BreakChange) =>
+    request<{ break: BreakView }>('PATCH', `/v1/projects/${project}/breaks/${id}`, { body: change }),
 }
 
 /** Where an export is downloaded from. */
@@ -182,6 +230,7 @@ export function readProblem(status: number, text: string, requestId: string | nu
     problems: body.errors ?? [],
     retryAfterMs: retryAfter === null ? null : Number(retryAfter) * 1_000,
     mapping: body.mapping ?? null,
+    details: { ...body },
   })
 }
 

@@ -9,6 +9,8 @@ const MAX_ITEMS = 1_000
 
 /** What came of deciding. */
 export interface Decided {
+  /** One per request; each is undone by itself. */
+  readonly acts: readonly string[]
   readonly done: readonly string[]
   readonly refused: readonly { readonly match: string; readonly refusal: Refusal }[]
 }
@@ -27,12 +29,14 @@ export async function decideAll(
     return entry !== undefined && isOpen(entry) ? [{ match: id, version: entry.row.version, decision, note: noteOf(id) || null }] : []
   })
   for (const { match } of items) list.change(match, { pending: decision, refusal: null })
+  const acts: string[] = []
   const done: string[] = []
   const refused: { match: string; refusal: Refusal }[] = []
   for (let from = 0; from < items.length; from += MAX_ITEMS) {
     const batch = items.slice(from, from + MAX_ITEMS)
     try {
       const answer = await api.decide(project, batch)
+      acts.push(answer.act)
       for (const result of answer.items) {
         const refusal = refusalOf(result, userId)
         list.change(result.match, { pending: null, row: rowOf(result.current), refusal })
@@ -49,7 +53,7 @@ export async function decideAll(
       }
     }
   }
-  return { done, refused }
+  return { acts, done, refused }
 }
 
 export function messageOf(error: ApiError): string {

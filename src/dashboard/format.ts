@@ -95,6 +95,11 @@ export function formatMessage(message: string): string {
   return /[.!?…]$/.test(text) ? text : `${text}.`
 }
 
+/** A line of the engine, "amount equal, 2 days apart", as a sentence. */
+export function formatLine(text: string): string {
+  return formatMessage(formatSigns(text))
+}
+
 /** "amount-differs" as "Amount differs". */
 export function sentence(code: string): string {
   const text = code.replaceAll(/[-_.]/g, ' ')

@@ -1,6 +1,6 @@
 import type { MatchStatus, MatchView } from '../protocol/views.js'
 import { type ApiError, asApiError, type Page } from './api.js'
-import { type Entry, isOpen, reaches, rowOf } from './matches.js'
+import { type Entry, isOpen, type MatchRow, reaches, rowOf } from './matches.js'
 import type { Bulk } from './room.js'
 import { Store } from './store.js'
 
@@ -23,6 +23,7 @@ const PAGE = 500
 /** Rows that are fetched ahead of the one that is looked at: some screens of fast scrolling. */
 const AHEAD = 1_000
 const RETRY_MS = 1_000
+const LEAST_SHOWN = 3
 
 /**
  * The matches of one filter, highest confidence first, read page by page as they are scrolled to. Entries keep their places whatever is
@@ -45,6 +46,8 @@ export class MatchList {
   #isClosed = false
   #error: ApiError | null = null
   readonly #unseen = new Set<string>()
+  /** What bulk decisions confirmed here, by whom it was. */
+  readonly #bulked = new Map<string, string | null>()
   #isStale = false
   #decided = 0
   #cancelFrame: (() => void) | undefined
@@ -143,13 +146,20 @@ export class MatchList {
   takeBulk({ minConfidence, rule, isUndone, by, at }: Bulk): void {
     for (const entry of this.#entries) {
       const { row } = entry
-      if ((rule !== null && row.rule !== rule) || (minConfidence !== null && !reaches(row.confidence, minConfidence))) continue
-      // A version that was not told: the detail of the match brings it.
-      if (!isUndone && row.status === 'proposed') {
-        this.change(row.id, { row: { ...row, status: 'confirmed', decidedBy: by, decidedAt: at }, pending: null, refusal: null })
-      } else if (isUndone && row.status === 'confirmed' && row.decidedBy?.id === by?.id) {
+      if (isUndone) {
+        if (this.#bulked.get(row.id) !== (by?.id ?? null) || !this.#bulked.delete(row.id)) continue
         this.change(row.id, { row: { ...row, status: 'proposed', decidedBy: null, decidedAt: null } })
+        continue
       }
+      if (
+        row.status !== 'proposed' ||
+        (rule !== null && row.rule !== rule) ||
+        (minConfidence !== null && !reaches(row.confidence, minConfidence))
+      )
+        continue
+      // A version that was not told: the detail of the match brings it.
+      this.#bulked.set(row.id, by?.id ?? null)
+      this.change(row.id, { row: { ...row, status: 'confirmed', decidedBy: by, decidedAt: at }, pending: null, refusal: null })
     }
     this.markStale()
   }
@@ -161,11 +171,17 @@ export class MatchList {
     this.#changed()
   }
 
-  /** Open entries that were read so far and reach the confidence (decimal text), of `rule` or of all. */
-  openAbove(minConfidence: string, rule: string | null): number {
+  /** The least sure open entries that reach the confidence, when so much was read that they are known. */
+  leastSure(minConfidence: string, rule: string | null): readonly MatchRow[] {
+    const last = this.#entries.at(-1)
+    if (this.filter.status !== 'proposed' || (!this.isComplete && last !== undefined && reaches(last.row.confidence, minConfidence)))
+      return []
     const isMeant = (entry: Entry) =>
       isOpen(entry) && reaches(entry.row.confidence, minConfidence) && (rule === null || entry.row.rule === rule)
-    return this.#entries.reduce((count, entry) => count + Number(isMeant(entry)), 0)
+    return this.#entries
+      .filter(isMeant)
+      .slice(-LEAST_SHOWN)
+      .map(({ row }) => row)
   }
 
   #startAgain(): void {

@@ -173,7 +173,7 @@ export class Room {
         const { filter, count } = event.data
         const textOf = (name: string) => (typeof filter[name] === 'string' ? filter[name] : null)
         const by = this.people.value.find(({ user }) => user.id === event.actor)?.user ?? null
-        const bulk = { minConfidence: textOf('minConfidence'), rule: textOf('rule'), count, isUndone: false, by, at: event.at }
+        const bulk = { minConfidence: textOf('minConfidence'), rule: textOf('rule'), count, isUndone: event.data.undone, by, at: event.at }
         this.#refetch()
         this.#tell((listener) => listener.onBulk?.(bulk))
         break

@@ -1,16 +1,18 @@
 import '../styles/match.css'
 import '../styles/detail.css'
+import type { ComponentChildren } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
-import { api } from '../api.js'
-import { decideAll } from '../deciding.js'
+import { api, asApiError } from '../api.js'
+import { decideAll, messageOf } from '../deciding.js'
 import { Details } from '../details.js'
 import { formatCount } from '../format.js'
 import { inFrame } from '../frames.js'
 import { useKeys } from '../keyboard.js'
 import { type MatchFilter, MatchList, SUGGESTED } from '../match-list.js'
-import { type Decision, isOpen, nextOpen } from '../matches.js'
+import { type Decision, type Entry, isOpen, nextOpen, rowOf } from '../matches.js'
 import { NARROW, useMedia } from '../media.js'
-import { noteOf } from '../notes.js'
+import { keepNote, noteOf } from '../notes.js'
+import { BulkDialog } from '../parts/bulk-dialog.js'
 import { MatchPane } from '../parts/match-detail.js'
 import { MatchFilters } from '../parts/match-filters.js'
 import { MatchGrid } from '../parts/match-grid.js'
@@ -20,12 +22,10 @@ import { type OpenProjectProps, othersClaim, type Room } from '../room.js'
 import { routeHref } from '../route.js'
 import { useStore } from '../store.js'
 import { showToast } from '../toasts.js'
+import { UNDO_MS, undoAction } from '../undoing.js'
 
 /** Details that are fetched before they are looked at. */
 const FETCHED_AHEAD = 2
-/** As long as the server takes an act back. */
-const UNDO_MS = 10_000
-
 /** Matches as a list with the selected one beside it; decided by key or button, in step with everybody else. */
 export function MatchPage({ room, state, user }: OpenProjectProps) {
   const [filter, setFilter] = useState<MatchFilter>(SUGGESTED)
@@ -37,6 +37,7 @@ export function MatchPage({ room, state, user }: OpenProjectProps) {
   const [chosen, setChosen] = useState<string | null>(null)
   const [marked, setMarked] = useState<ReadonlySet<string>>(new Set())
   const [isCovering, setCovering] = useState(false)
+  const [isBulk, setBulk] = useState(false)
   const isNarrow = useMedia(NARROW)
   const rules = useRef(new Set<string>())
   for (const rule of list.rules) rules.current.add(rule)
@@ -62,7 +63,7 @@ export function MatchPage({ room, state, user }: OpenProjectProps) {
     // A refusal is read where it happened: where the detail covers the list, it stays.
     if (ids.length === 1 && ids[0] === selected && next !== undefined && !isNarrow) setChosen(next.row.id)
     setMarked(new Set())
-    const { done, refused } = await deciding
+    const { acts, done, refused } = await deciding
     const verb = decision === 'confirm' ? 'Confirmed' : 'Rejected'
     const [first] = refused
     if (first !== undefined) {
@@ -74,12 +75,33 @@ export function MatchPage({ room, state, user }: OpenProjectProps) {
         lastsMs: null,
       })
     } else if (done.length > 0) {
-      showToast({ text: done.length === 1 ? verb : `${verb} ${formatCount(done.length)}`, tone: 'plain', action: null, lastsMs: UNDO_MS })
+      showToast({
+        text: done.length === 1 ? verb : `${verb} ${formatCount(done.length)}`,
+        tone: 'plain',
+        action: undoAction(room.id, acts, () => setChosen(done[0] ?? null)),
+        lastsMs: UNDO_MS,
+      })
     }
   }
   const decideSelected = (decision: Decision) => {
     if (marked.size > 0) void decide([...marked], decision)
     else if (selected !== null) void decide([selected], decision)
+  }
+  /** Takes a confirmed match apart: its rows are open again. */
+  const takeApart = async ({ row }: Entry) => {
+    list.change(row.id, { pending: 'undo', refusal: null })
+    try {
+      const note = noteOf(row.id)
+      const { act, match } = await api.removeMatch(room.id, row.id, { version: row.version, ...(note === '' ? {} : { note }) })
+      keepNote(row.id, '')
+      list.change(row.id, { pending: null, row: rowOf(match) })
+      showToast({ text: 'Taken apart: its rows are open again', tone: 'plain', action: undoAction(room.id, [act]), lastsMs: UNDO_MS })
+    } catch (failure) {
+      const text = messageOf(asApiError(failure))
+      list.change(row.id, { pending: null, refusal: { brief: 'Not stored', text } })
+      showToast({ text, tone: 'bad', action: null, lastsMs: null })
+    }
+    details.drop(row.id)
   }
   const mark = (id: string) => {
     const entry = list.get(id)
@@ -123,7 +145,13 @@ export function MatchPage({ room, state, user }: OpenProjectProps) {
           <MatchModes project={room.id} current="match" />
           <MatchFilters filter={filter} rules={[...rules.current]} onChange={begin} />
         </div>
-        <ListStrip list={list} onShow={() => begin(filter)} />
+        <ListStrip list={list} onShow={() => begin(filter)}>
+          {mayDecide && filter.status === 'proposed' && entries.length > 0 && (
+            <button type="button" class="button button--small" onClick={() => setBulk(true)}>
+              Confirm many…
+            </button>
+          )}
+        </ListStrip>
         {list.error !== null && entries.length === 0 && <Failure error={list.error} onRetry={() => list.retry()} />}
         {!list.isLoaded && list.error === null && <Skeleton kind="rows" />}
         {list.isComplete && entries.length === 0 && (
@@ -185,6 +213,7 @@ export function MatchPage({ room, state, user }: OpenProjectProps) {
           </div>
         )}
       </section>
+      {isBulk && <BulkDialog project={room.id} list={list} rules={[...rules.current]} onClose={() => setBulk(false)} />}
       {isDetailShown && (
         <div class="work__detail">
           <MatchPane
@@ -195,6 +224,7 @@ export function MatchPage({ room, state, user }: OpenProjectProps) {
             userId={user.id}
             claimedBy={othersClaim(claims, `match/${selected}`, user.id)}
             onDecide={(decision) => void decide([selected], decision)}
+            onRemove={(entry) => void takeApart(entry)}
             onOpen={setChosen}
             onFresh={(match) => list.take(match)}
             onClose={() => setCovering(false)}
@@ -206,7 +236,8 @@ export function MatchPage({ room, state, user }: OpenProjectProps) {
 }
 
 /** How the list stands, in a place that is always there: nothing moves when it has something to say. */
-function ListStrip({ list, onShow }: { readonly list: MatchList; readonly onShow: () => void }) {
+function ListStrip(props: { readonly list: MatchList; readonly onShow: () => void; readonly children: ComponentChildren }) {
+  const { list, onShow, children } = props
   const { unseen, decided, isStale, isComplete, entries } = list
   const left = entries.length - decided
   const isSuggested = list.filter.status === 'proposed'
@@ -224,6 +255,7 @@ function ListStrip({ list, onShow }: { readonly list: MatchList; readonly onShow
           {action}
         </button>
       )}
+      {children}
     </div>
   )
 }

@@ -91,7 +91,7 @@ function Tabs({ state, tab }: { readonly state: RoomState & { kind: 'open' }; re
   const hasResult = isSettled(state)
   const tabs = [
     { tab: 'overview', name: 'Overview', count: null },
-    { tab: 'match', name: 'Match', count: hasResult ? countStates(state.summary).suggested : null },
+    { tab: 'match', name: 'Match', count: hasResult ? state.summary.suggestions : null },
     { tab: 'breaks', name: 'Breaks', count: hasResult ? countStates(state.summary).open : null },
     { tab: 'jobs', name: 'Jobs', count: null },
     { tab: 'import', name: 'Import', count: null },

@@ -14,6 +14,7 @@ import type { OpenProjectProps } from '../room.js'
 import { useStore } from '../store.js'
 import { showToast } from '../toasts.js'
 import { emptyTray, isBalanced, type Residual, residualsOf, setPicked, tray, trayOf } from '../tray.js'
+import { UNDO_MS, undoAction } from '../undoing.js'
 
 /** Matching by hand: rows of both sides go into a tray whose residual must be nothing, or explained. */
 export function TrayPage({ room, state }: OpenProjectProps) {
@@ -127,13 +128,13 @@ function TrayBar(props: {
     try {
       const ids = (records: readonly RecordView[]) => records.map(({ id }) => id)
       const why = isEven ? {} : { reason: reason.trim() }
-      await api.createMatch(project, { left: ids(left), right: ids(right), ...(note === '' ? {} : { note }), ...why })
+      const { act } = await api.createMatch(project, { left: ids(left), right: ids(right), ...(note === '' ? {} : { note }), ...why })
       const text = `Matched ${formatCount(left.length)} left with ${formatCount(right.length)} right`
       emptyTray(project)
       setReason('')
       keepNote(noteId, '')
       setNote('')
-      showToast({ text, tone: 'plain', action: null, lastsMs: 10_000 })
+      showToast({ text, tone: 'plain', action: undoAction(project, [act]), lastsMs: UNDO_MS })
     } catch (failure) {
       setProblem(messageOf(asApiError(failure)))
     }

@@ -23,6 +23,7 @@ export interface MatchPaneProps {
   /** Who else is at work on it. */
   readonly claimedBy: UserRef | null
   readonly onDecide: (decision: Decision) => void
+  readonly onRemove: (entry: Entry) => void
   readonly onOpen: (id: string) => void
   /** What the server says of the match now. */
   readonly onFresh: (match: MatchView) => void
@@ -72,11 +73,12 @@ export function MatchPane(props: MatchPaneProps) {
   )
 }
 
-function Decide({ id, entry, mayDecide, onDecide }: MatchPaneProps & { readonly entry: Entry }) {
+function Decide({ id, entry, mayDecide, onDecide, onRemove }: MatchPaneProps & { readonly entry: Entry }) {
   const [note, setNote] = useState(noteOf(id))
   useEffect(() => setNote(noteOf(id)), [id, entry.row.status])
   const area = useRef<HTMLTextAreaElement>(null)
   const open = isOpen(entry)
+  const canRemove = entry.pending === null && entry.row.status === 'confirmed'
   if (!mayDecide) return <p class="pane__foot muted">You may look; analysts decide.</p>
   const write = (text: string) => {
     keepNote(id, text)
@@ -98,7 +100,7 @@ function Decide({ id, entry, mayDecide, onDecide }: MatchPaneProps & { readonly 
           {note !== '' && ' Your note is still here.'}
         </p>
       )}
-      {(open || note !== '') && (
+      {(open || canRemove || note !== '') && (
         <label class="field">
           <span>
             Note <span class="keys">for the history</span>
@@ -124,6 +126,11 @@ function Decide({ id, entry, mayDecide, onDecide }: MatchPaneProps & { readonly 
             Reject <kbd>r</kbd>
           </button>
         </div>
+      )}
+      {canRemove && (
+        <button type="button" class="button" onClick={() => onRemove(entry)}>
+          Take this match apart
+        </button>
       )}
     </footer>
   )

@@ -22,8 +22,8 @@ export function Tiles({
       <Tile name="Matched" tone="good" value={formatPercent(wholePercent(counts.matched, counts.all))}>
         {formatCount(counts.matched)} of {formatCount(counts.all)} rows
       </Tile>
-      <Tile name="Suggested" tone="wait" value={formatCount(counts.suggested)} href={routeHref(project, 'match')}>
-        rows wait for a decision
+      <Tile name="Suggested" tone="wait" value={formatCount(summary.suggestions)} href={routeHref(project, 'match')}>
+        {summary.suggestions === 1 ? 'pair waits' : 'pairs wait'} for a decision
       </Tile>
       <Tile name="Open" tone="bad" value={formatCount(counts.open)} href={routeHref(project, 'breaks')}>
         rows without a match

@@ -1,5 +1,5 @@
 import type { MatchExplanation } from '../../protocol/views.js'
-import { formatSigns, sentence } from '../format.js'
+import { formatLine, formatSigns, sentence } from '../format.js'
 
 /** Why the engine thinks so: what each comparison added, then the limits that both rows met. */
 export function Why({ explanation }: { readonly explanation: MatchExplanation }) {
@@ -8,7 +8,7 @@ export function Why({ explanation }: { readonly explanation: MatchExplanation })
   return (
     <section class="why">
       <h3>Why</h3>
-      <p>{sentence(formatSigns(explanation.summary))}.</p>
+      <p>{formatLine(explanation.summary)}</p>
       {levels.length > 0 && (
         <table class="why__levels">
           <caption class="hidden">What speaks for it and against it, in bits</caption>
@@ -36,7 +36,8 @@ export function Why({ explanation }: { readonly explanation: MatchExplanation })
         <ul class="why__gates">
           {gates.map((gate) => (
             <li key={`${gate.field} ${gate.allowed}`}>
-              {sentence(gate.field)} {gate.difference === null ? 'is equal' : formatSigns(`${gate.difference} apart`)}
+              {sentence(gate.field)}{' '}
+              {gate.difference === null || gate.difference === '0' ? 'is equal' : formatSigns(`${gate.difference} apart`)}
               {gate.allowed !== 'equal' && <span class="muted">, allowed {formatSigns(gate.allowed)}</span>}
             </li>
           ))}
