@@ -8,7 +8,7 @@ import type { Principal } from './auth.js'
 import { Claims } from './claims.js'
 import type { Clock } from './clock.js'
 import type { Memberships } from './memberships.js'
-import { Presence } from './presence.js'
+import { type Lease, Presence } from './presence.js'
 import type { Session } from './session.js'
 import type { UserSessions } from './user-sessions.js'
 
@@ -16,6 +16,7 @@ export interface AttendanceOptions {
   readonly bus: Pick<Bus, 'publish' | 'report' | 'renewLease' | 'storedLatest'>
   readonly clock: Clock
   readonly log: Pick<Log, 'warn'>
+  readonly lease: Lease
   readonly memberships: Pick<Memberships, 'role'>
   readonly users: Pick<UserSessions, 'of'>
 }

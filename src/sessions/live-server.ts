@@ -28,6 +28,7 @@ import { Joins } from './joins.js'
 import { Memberships, type MembershipsOptions } from './memberships.js'
 import type { FanoutCounters } from './news.js'
 import { Notice } from './notice.js'
+import type { Lease } from './presence.js'
 import { type FrameRate, frameRateTimes, Session, type SessionOwner, type SessionState } from './session.js'
 import { type Heartbeat, Sweep } from './sweep.js'
 import { UserSessions } from './user-sessions.js'
@@ -75,6 +76,8 @@ export interface LiveServerOptions extends AuthenticationOptions, Omit<Membershi
   readonly sweepMs?: number
   /** How long a project stays subscribed after its last session left. Default 5 000. */
   readonly graceMs?: number
+  /** Of the process among those that share the bus. Default 15 s, renewed every 5 s. */
+  readonly lease?: Lease
   /** How long a drain takes at most. Default 20 000. */
   readonly drainMs?: number
   readonly clock?: Clock
@@ -87,6 +90,7 @@ const DEFAULTS = {
   sweepMs: 1_000,
   // Somebody who reloads a page finds the project still subscribed.
   graceMs: 5_000,
+  lease: { ttlMs: 15_000, renewalMs: 5_000 },
   drainMs: 20_000,
   clock: systemClock,
 } satisfies Partial<LiveServerOptions>

@@ -9,18 +9,21 @@ import type { Clock } from './clock.js'
 import { isPresenceKey } from './presence-pace.js'
 import { Roll, type RollOptions } from './roll.js'
 
+/** How long a process is believed to live after it has said so, and how often it says so and looks after the others. */
+export interface Lease {
+  readonly ttlMs: number
+  readonly renewalMs: number
+}
+
 export interface PresenceOptions extends Pick<RollOptions, 'claimants' | 'onClaimants'> {
   readonly bus: Pick<Bus, 'publish' | 'report' | 'renewLease'>
   readonly clock: Clock
   readonly log: Pick<Log, 'warn'>
+  readonly lease: Lease
   /** Whether claims stand in the project: their users are looked after as long. */
   readonly hasClaims: (project: ProjectId) => boolean
 }
 
-/** How long a process is believed to live after it has said so. */
-export const LEASE_MS = 15_000
-/** How often it says so, and looks after the others. */
-export const LEASE_RENEWAL_MS = 5_000
 /** How long the end of a process may wait for the bus. */
 const END_MS = 1_000
 
@@ -132,7 +135,7 @@ export class Presence {
       ...this.#options,
       project,
       process: this.#process,
-      lease: () => this.#lease(),
+      believed: () => this.#believed(),
       isGone: (process) => this.#gone.has(process),
       onTold: () => this.#tidy(project),
     })
@@ -146,7 +149,7 @@ export class Presence {
   }
 
   /** The first lease is taken when something is told for the first time, and renewed while something is looked after. */
-  #lease(): Promise<void> {
+  #believed(): Promise<void> {
     this.#firstLease ??= this.#renew()
       .then(() => undefined)
       .catch((error) => {
@@ -157,7 +160,7 @@ export class Presence {
   }
 
   #renewLater(): void {
-    this.#cancelRenewal = this.#options.clock.after(LEASE_RENEWAL_MS, () => {
+    this.#cancelRenewal = this.#options.clock.after(this.#options.lease.renewalMs, () => {
       this.#cancelRenewal = null
       if (this.#rolls.size === 0) {
         this.#firstLease = null
@@ -174,7 +177,8 @@ export class Presence {
 
   async #renew(): Promise<boolean> {
     const others = new Set([...this.#rolls.values()].flatMap((roll) => roll.others))
-    const { wasAlive, gone } = await this.#options.bus.renewLease(this.#process, LEASE_MS, others)
+    const { bus, lease } = this.#options
+    const { wasAlive, gone } = await bus.renewLease(this.#process, lease.ttlMs, others)
     // Who has lost its own lease, by a Redis that was away or lost its data, judges nobody: the others may not have had the time either.
     this.#gone = wasAlive ? gone : new Set()
     return wasAlive

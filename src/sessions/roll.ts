@@ -15,7 +15,7 @@ export interface RollOptions {
   readonly clock: Clock
   readonly log: Pick<Log, 'warn'>
   /** Resolves when this process has a lease: a report of one without is taken for a dead one's. */
-  readonly lease: () => Promise<void>
+  readonly believed: () => Promise<void>
   /** Whether the process has lost its lease. */
   readonly isGone: (process: string) => boolean
   /** Users whose claims in the project hold as long as they are here, and who are. */
@@ -172,8 +172,8 @@ export class Roll {
 
   /** Tells what is here, and reads what the others tell. @throws AppError `BUS_UNAVAILABLE`. */
   async exchange(): Promise<void> {
-    const { project, process, bus, lease, isGone, claimants, onClaimants } = this.#options
-    await lease()
+    const { project, process, bus, believed, isGone, claimants, onClaimants } = this.#options
+    await believed()
     const own: Report = {
       count: this.#own.size,
       oldest: [...this.#own].slice(0, MAX_SHOWN).map(([session, { since }]) => [since, session]),

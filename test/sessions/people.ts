@@ -3,19 +3,20 @@ import { MemoryBus } from '../../src/bus/memory-bus.js'
 import { AppError } from '../../src/errors.js'
 import { newId, type ProjectId } from '../../src/ids.js'
 import type { Latest } from '../../src/protocol/events.js'
+import type { ServerMessage } from '../../src/protocol/messages.js'
 import type { MemberView, Role } from '../../src/protocol/views.js'
 import { FakeClock } from './fake-clock.js'
 import { eventItem, snapshotOf } from './live-fixture.js'
 import { type MemoryClient, MemoryFixture, type MemoryFixtureOptions } from './memory-fixture.js'
 
 /** What a client makes of its frames: the latest values of a project, and what came beside them. */
-export class Onlooker {
-  readonly client: MemoryClient
+export class Onlooker<Client extends { readonly received: ServerMessage[] } = MemoryClient> {
+  readonly client: Client
   readonly latest = new Map<string, Latest>()
   /** Frames with news of who is present. */
   presenceFrames = 0
 
-  constructor(client: MemoryClient) {
+  constructor(client: Client) {
     this.client = client
   }
 
