@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const PAGE = 'docs/protocol.md'
 /** Of a rule of these letters the page says everything; other letters belong to other pages. */
-const LETTERS = /^[CJDPB]/
+const LETTERS = /^[CJDPRB]/
 /** `- **J5** No event is lost …` */
 const RULE = /^- \*\*([A-Z]+[0-9]+)\*\* (.*)$/gm
 /** The name of a test, in quotes of any kind, also behind `.each(…)` or `.skipIf(…)` on lines of its own. */
