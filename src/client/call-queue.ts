@@ -1,6 +1,6 @@
 /**
- * Calls handlers one after another: each when the one before has ended, and its promise with it. A handler that throws has handled what it
- * was called with: it would throw the next time too (D3).
+ * Calls one after another: each when the one before has ended, and its promise with it. One that throws is done: it would throw the next
+ * time too (D3).
  */
 export class CallQueue {
   readonly #onError: (error: unknown) => void
@@ -14,6 +14,11 @@ export class CallQueue {
   add(call: () => unknown): void {
     this.#calls.push(call)
     if (!this.#isCalling) this.#callNext()
+  }
+
+  /** Before all others: for a call that turns out to be several. */
+  addFirst(calls: readonly (() => unknown)[]): void {
+    this.#calls.unshift(...calls)
   }
 
   /** Forgets what was not called yet. */

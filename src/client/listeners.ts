@@ -26,10 +26,17 @@ export class Listeners {
     return (this.#handlers.get(name)?.size ?? 0) > 0
   }
 
-  tell(name: string, value: unknown): void {
-    const handlers = this.#handlers.get(name)
-    // It may have been stopped by the time that it is its turn.
-    for (const handler of handlers ?? []) this.#calls.add(() => handlers!.has(handler) && handler(value as never))
+  /** Tells who listens to one of the names, in its turn, and then only if it is still to be told. */
+  tell(names: readonly string[], value: unknown, isToBeTold?: () => boolean): void {
+    this.#calls.add(() => {
+      if (isToBeTold?.() === false) return
+      const calls = names.flatMap((name) => {
+        const handlers = this.#handlers.get(name) ?? new Set()
+        // It may have been stopped by the one before.
+        return [...handlers].map((handler) => () => handlers.has(handler) && handler(value as never))
+      })
+      this.#calls.addFirst(calls)
+    })
   }
 
   /** Nobody hears anything any more, also of what has happened already. */

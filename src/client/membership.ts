@@ -124,7 +124,7 @@ export class Membership implements Room {
   end(reason: LeftMessage['reason'] | 'refused', error: ErrorMessage | null): void {
     this.disconnect()
     this.#isLeft = true
-    this.#listeners.tell('/left', { reason, error } satisfies Left)
+    this.#listeners.tell(['/left'], { reason, error } satisfies Left)
   }
 
   /** Nobody wants to hear it any more. */
@@ -236,22 +236,19 @@ export class Membership implements Room {
   #apply({ state, events, latest, mustJoin }: Received, joined: Joined | null): void {
     this.#stream = state
     const listeners = this.#listeners
-    if (joined !== null) listeners.tell('/joined', { role: joined.role, snapshot: joined.snapshot, position: joined.position })
-    for (const event of events) {
-      if (!this.#isNew(event)) continue
-      listeners.tell(event.type, event)
-      listeners.tell('event', event)
-    }
+    if (joined !== null) listeners.tell(['/joined'], { role: joined.role, snapshot: joined.snapshot, position: joined.position })
+    for (const event of events) listeners.tell([event.type, 'event'], event, () => this.#isNew(event))
     for (const value of latest) {
-      listeners.tell('/latest', value)
-      listeners.tell(`/latest/${value.key}`, value.data)
+      listeners.tell(['/latest'], value)
+      listeners.tell([`/latest/${value.key}`], value.data)
     }
-    if (listeners.has('/presence') && latest.some(({ key }) => key.startsWith(PRESENCE))) listeners.tell('/presence', this.presence)
-    if (listeners.has('/claims') && latest.some(({ key }) => key.startsWith(CLAIM))) listeners.tell('/claims', this.claims)
+    if (listeners.has('/presence') && latest.some(({ key }) => key.startsWith(PRESENCE))) listeners.tell(['/presence'], this.presence)
+    if (listeners.has('/claims') && latest.some(({ key }) => key.startsWith(CLAIM))) listeners.tell(['/claims'], this.claims)
     // Unless a handler has left it meanwhile.
     if (mustJoin && !this.#isLeft && this.#connection !== null) this.joinOver(this.#connection)
   }
 
+  /** From now on it is handled. */
   #isNew({ id }: Event): boolean {
     const { handled } = this.#options
     if (handled.has(id)) return false
