@@ -105,6 +105,7 @@ export class Attendance {
 
   /** The project is not heard any more, for nobody here has joined it. */
   unheard(project: ProjectId): void {
+    this.#claims.unheard(project)
     this.#presence.unheard(project)
   }
 

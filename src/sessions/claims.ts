@@ -163,7 +163,9 @@ export class Claims {
   /** A session of the user has come to the project, or has left it. */
   moved(project: ProjectId, user: string): void {
     const { clock, isHere, onChange, ask } = this.#options
-    const mine = [...(this.#desks.get(project)?.standing.values() ?? [])].filter(({ claim }) => claim.user.id === user)
+    const desk = this.#desks.get(project)
+    if (!desk) return
+    const mine = [...desk.standing.values()].filter(({ claim }) => claim.user.id === user)
     if (mine.length === 0) return
     const absentSince = isHere(user, project) ? null : clock.now()
     for (const one of mine) one.absentSince = absentSince === null ? null : (one.absentSince ?? absentSince)
@@ -171,6 +173,14 @@ export class Claims {
     // Where the user was before, somebody may be about to end it.
     if (absentSince === null) ask(project).catch(() => onChange(project))
     else onChange(project)
+  }
+
+  /** Nobody here has joined the project any more: what was made here and who left from here is looked after all the same. */
+  unheard(project: ProjectId): void {
+    const desk = this.#desks.get(project)
+    if (!desk) return
+    for (const [key, { absentSince }] of desk.standing) if (absentSince === null && !desk.own.has(key)) desk.standing.delete(key)
+    this.#watch(project)
   }
 
   /** The project is no more. */

@@ -151,7 +151,7 @@ describe('a claim', () => {
 
   test('[R6] without a bus is BUS_UNAVAILABLE, and may be repeated', async () => {
     const ana = await processes.join(1, 'ana')
-    processes.wires[1]!.isCut = true
+    processes.wires[1]!.cut()
     for (const type of ['claim', 'release'] as const) {
       expect(await ask(ana, type, 'match/1')).toMatchObject({ type: 'error', code: 'BUS_UNAVAILABLE', retryable: true })
     }
@@ -239,7 +239,7 @@ describe('the end of a claim', () => {
   test('[R9] is brought by others when the process that made the claim is dead, within 2 s', async () => {
     await ask(await processes.join(1, 'ana'), 'claim', 'match/1', 5_000)
     await pass(20)
-    processes.wires[1]!.isCut = true
+    processes.wires[1]!.cut()
     await pass(5_500)
     expect(watcher.claims).toHaveProperty(['match/1'])
     await pass(1_600)
@@ -250,7 +250,7 @@ describe('the end of a claim', () => {
     await ask(await processes.join(1, 'ana'), 'claim', 'match/1', 5_000)
     await processes.fixtures[1]!.live.stop()
     watcher.client.socket.close(1000)
-    processes.wires[0]!.isCut = true
+    processes.wires[0]!.cut()
     await pass(60_000)
     const late = await processes.onlooker(2)
     await pass(20)
@@ -322,7 +322,7 @@ describe('the end of a claim', () => {
     const ana = await processes.join(1, 'ana')
     await ask(ana, 'claim', 'match/1', MAX_CLAIM_TTL_MS)
     await pass(1_000)
-    processes.wires[1]!.isCut = true
+    processes.wires[1]!.cut()
     await pass(20_000)
     expect(watcher.claims).toHaveProperty(['match/1'])
     await pass(11_000)

@@ -1,4 +1,4 @@
-import type { Bus, BusListener } from '../../src/bus/bus.js'
+import type { Bus, BusListener, BusMessage } from '../../src/bus/bus.js'
 import { MemoryBus } from '../../src/bus/memory-bus.js'
 import { AppError } from '../../src/errors.js'
 import { newId, type ProjectId } from '../../src/ids.js'
@@ -56,47 +56,85 @@ export class Onlooker<Client extends { readonly received: ServerMessage[] } = Me
   }
 }
 
+export interface WireOptions {
+  readonly bus: MemoryBus
+  readonly clock: FakeClock
+  /** Milliseconds on the way, each time; default none. */
+  readonly lagMs?: () => number
+  /** Whether what was done is not answered; default never. */
+  readonly isLost?: () => boolean
+}
+
 /** A process's way to a bus that others share; it can be cut, and then nothing of the process reaches anybody, nor it. */
 export class Wire implements Omit<Bus, 'durable' | 'start' | 'stop' | 'head' | 'takeOnce' | 'latest'> {
-  readonly #bus: MemoryBus
+  readonly #options: WireOptions
   readonly #listeners = new Map<BusListener, ProjectId>()
+  /** When the last message arrives. */
+  #arrivesAt = 0
+  /** Rises when what is on its way is lost. */
+  #run = 0
   isCut = false
   /** Only what comes from the bus by itself is lost. */
   isDeaf = false
 
-  constructor(bus: MemoryBus) {
-    this.#bus = bus
+  constructor(options: WireOptions) {
+    this.#options = options
+  }
+
+  cut(): void {
+    this.isCut = true
+    this.#run++
   }
 
   /** What was missed is gone, as after a long time. */
   async mend(): Promise<void> {
     this.isCut = false
-    for (const [listener, project] of this.#listeners) listener.onLost('gap', await this.#bus.latest(project))
+    this.#run++
+    for (const [listener, project] of this.#listeners) listener.onLost('gap', await this.#options.bus.latest(project))
   }
 
-  publish: Bus['publish'] = (...args) => this.#unlessCut(() => this.#bus.publish(...args))
-  readEvents: Bus['readEvents'] = (...args) => this.#unlessCut(() => this.#bus.readEvents(...args))
-  storedLatest: Bus['storedLatest'] = (...args) => this.#unlessCut(() => this.#bus.storedLatest(...args))
-  report: Bus['report'] = (...args) => this.#unlessCut(() => this.#bus.report(...args))
-  renewLease: Bus['renewLease'] = (...args) => this.#unlessCut(() => this.#bus.renewLease(...args))
+  publish: Bus['publish'] = (...args) => this.#pass(() => this.#options.bus.publish(...args))
+  readEvents: Bus['readEvents'] = (...args) => this.#pass(() => this.#options.bus.readEvents(...args))
+  storedLatest: Bus['storedLatest'] = (...args) => this.#pass(() => this.#options.bus.storedLatest(...args))
+  report: Bus['report'] = (...args) => this.#pass(() => this.#options.bus.report(...args))
+  renewLease: Bus['renewLease'] = (...args) => this.#pass(() => this.#options.bus.renewLease(...args))
 
   subscribe: Bus['subscribe'] = (project, listener) =>
-    this.#unlessCut(async () => {
+    this.#pass(async () => {
+      const { bus } = this.#options
       this.#listeners.set(listener, project)
-      const onMessage: BusListener['onMessage'] = (message) => {
-        if (!this.isCut && !this.isDeaf) listener.onMessage(message)
-      }
-      const subscription = await this.#bus.subscribe(project, { ...listener, onMessage })
+      const subscription = await bus.subscribe(project, { ...listener, onMessage: (message) => this.#bring(listener, message) })
       const close = async () => {
         this.#listeners.delete(listener)
         await subscription.close()
       }
       return { ...subscription, close }
-    })
+    }, 'answered')
 
-  async #unlessCut<Answer>(act: () => Promise<Answer>): Promise<Answer> {
+  #bring(listener: BusListener, message: BusMessage): void {
+    if (this.isCut || this.isDeaf) return
+    const { clock, lagMs } = this.#options
+    if (!lagMs) {
+      listener.onMessage(message)
+      return
+    }
+    const run = this.#run
+    this.#arrivesAt = Math.max(this.#arrivesAt, clock.now() + lagMs())
+    clock.after(this.#arrivesAt - clock.now(), () => {
+      if (run === this.#run && this.#listeners.has(listener)) listener.onMessage(message)
+    })
+  }
+
+  async #pass<Answer>(
+    act: () => Promise<Answer>,
+    outcome: 'answered' | 'lost' = this.#options.isLost?.() ? 'lost' : 'answered',
+  ): Promise<Answer> {
+    const { clock, lagMs } = this.#options
+    if (lagMs) await new Promise<void>((resolve) => void clock.after(lagMs(), resolve))
     if (this.isCut) throw new AppError('BUS_UNAVAILABLE')
-    return act()
+    const answer = await act()
+    if (this.isCut || outcome === 'lost') throw new AppError('BUS_UNAVAILABLE')
+    return answer
   }
 }
 
@@ -110,9 +148,9 @@ export class Processes {
   readonly wires: Wire[] = []
   readonly fixtures: MemoryFixture[] = []
 
-  constructor(count: number, options: MemoryFixtureOptions = {}) {
+  constructor(count: number, { lagMs, isLost, ...options }: MemoryFixtureOptions & Omit<WireOptions, 'bus' | 'clock'> = {}) {
     for (let no = 0; no < count; no++) {
-      const wire = new Wire(this.bus)
+      const wire = new Wire({ bus: this.bus, clock: this.clock, ...(lagMs && { lagMs }), ...(isLost && { isLost }) })
       this.wires.push(wire)
       this.fixtures.push(
         new MemoryFixture({

@@ -284,7 +284,7 @@ describe('who is present, over several processes', () => {
     show(ben)
     await pass(1_000)
     expect(names(watcher.people).sort()).toEqual(['ana', 'ben'])
-    processes.wires[1]!.isCut = true
+    processes.wires[1]!.cut()
     await pass(9_000)
     expect(names(watcher.people).sort()).toEqual(['ana', 'ben'])
     await pass(11_500)
@@ -296,7 +296,7 @@ describe('who is present, over several processes', () => {
     show(await processes.join(1, 'ben'))
     await pass(1_000)
     expect(names(watcher.people)).toEqual(['ben'])
-    for (const wire of processes.wires.slice(0, 2)) wire.isCut = true
+    for (const wire of processes.wires.slice(0, 2)) wire.cut()
     await pass(60_000)
     const late = await processes.onlooker(2)
     expect(names(late.people)).toEqual(['ben'])
@@ -309,7 +309,7 @@ describe('who is present, over several processes', () => {
     const ben = await processes.join(1, 'ben')
     show(ben)
     await pass(1_000)
-    processes.wires[1]!.isCut = true
+    processes.wires[1]!.cut()
     await pass(30_000)
     expect(watcher.count).toBe(0)
     await processes.wires[1]!.mend()
@@ -325,7 +325,7 @@ describe('who is present, over several processes', () => {
     const clients = [await processes.join(0, 'ana'), await processes.join(1, 'ben')]
     for (const client of clients) show(client)
     await pass(1_000)
-    for (const wire of processes.wires) wire.isCut = true
+    for (const wire of processes.wires) wire.cut()
     await pass(60_000)
     for (const wire of processes.wires) await wire.mend()
     for (const client of [...clients, watcher.client]) client.send({ type: 'join', ref: 2, project: processes.project })
