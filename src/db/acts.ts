@@ -43,12 +43,22 @@ export async function inAct<Result>(db: Db, act: Act, run: (tx: Tx) => Promise<R
   }
 }
 
-/** Books what the act said about these matches, whose new versions stand. */
-export async function bookDecisions(tx: Tx, act: Act, word: DecisionWord, matches: readonly string[], note: string | null): Promise<void> {
-  // One act has one time: that of its transaction, as in `decided_at`. The ids name nothing outside, so they need no order.
+/**
+ * Books what the act said about these matches, whose new versions stand, as said when the transaction began, as in `decided_at`; or now,
+ * after one that may have taken seconds: the time for an undo counts from here.
+ */
+export async function bookDecisions(
+  tx: Tx,
+  act: Act,
+  said: { readonly word: DecisionWord; readonly note?: string | null; readonly at?: 'begin' | 'now' },
+  matches: readonly string[],
+): Promise<void> {
+  const { word, note = null, at = 'begin' } = said
+  // The ids name nothing outside, so they need no order.
   await tx.$executeRaw`
     insert into decisions (id, project_id, match_id, user_id, decision, note, version, request_id, created_at)
-    select gen_random_uuid(), project_id, id, ${act.actor.id}, ${word}, ${note}, version, ${act.requestId}, now()
+    select gen_random_uuid(), project_id, id, ${act.actor.id}, ${word}, ${note}, version, ${act.requestId},
+      ${at === 'now' ? Prisma.sql`clock_timestamp()` : Prisma.sql`now()`}
     from matches where id = any(${matches}::uuid[])`
 }
 
@@ -61,9 +71,10 @@ export interface Consequences {
 
 /**
  * Draws the consequences of matches that stand from now on, decided and booked: takes back the other suggestions of their records,
- * resolves their records' breaks, opens one for each record that lost its last suggestion. Set by set, whatever their number.
+ * resolves their records' breaks, opens one for each record that lost its last suggestion. `lost`: suggestions that the act has taken
+ * back already. Set by set, whatever their number.
  */
-export async function settle(tx: Tx, act: Act, standing: readonly string[]): Promise<Consequences> {
+export async function settle(tx: Tx, act: Act, standing: readonly string[], lost: readonly string[] = []): Promise<Consequences> {
   if (standing.length === 0) return { removed: [], breaks: [] }
   const rivals = await tx.$queryRaw<{ id: string }[]>`
     with member as (${membersOf(standing)}), rival as (
@@ -75,7 +86,7 @@ export async function settle(tx: Tx, act: Act, standing: readonly string[]): Pro
     from rival where m.id = rival.id and m.status = 'proposed' returning m.id::text`
   const removed = rivals.map(({ id }) => id)
   const resolved = await resolveBreaks(tx, standing)
-  return { removed, breaks: [...resolved, ...(await breakOrphans(tx, act, removed, 'taken'))] }
+  return { removed, breaks: [...resolved, ...(await breakOrphans(tx, act, [...lost, ...removed], 'taken'))] }
 }
 
 /** Opens a break for each record of the lost matches that no match and no suggestion is left for; the lost pair is its nearest miss. */

@@ -30,16 +30,18 @@ export async function confirmAll(db: Db, act: Act, filter: BulkFilter, expectedC
       const chosen = await choose(tx, act.project, filter)
       if (chosen.count !== expectedCount) throw countChanged(chosen.count)
       if (chosen.count === 0) return 0
+      // First who loses, then who is left: as a condition of the second statement the losers would be compared with each suggestion.
+      await tx.$executeRaw`
+        update matches set status = 'removed', act_id = ${act.id}::uuid, version = version + 1
+        where id = any(${chosen.losers}::uuid[]) and status = 'proposed'`
       const confirmed = await tx.$queryRaw<{ id: string }[]>`
         update matches m set status = 'confirmed', decided_by = ${act.actor.id}, decided_at = now(), act_id = ${act.id}::uuid, version = version + 1
-        where ${candidates(act.project, filter)}
-          and not exists (select 1 from unnest(${chosen.losers}::uuid[]) as loser (id) where loser.id = m.id)
-        returning m.id::text`
+        where ${candidates(act.project, filter)} returning m.id::text`
       const ids = confirmed.map(({ id }) => id)
       // A job that clears or finds suggestions does not wait for the project's lock.
       if (ids.length !== expectedCount) throw countChanged(ids.length)
-      await bookDecisions(tx, act, 'confirm', ids, null)
-      await settle(tx, act, ids)
+      await bookDecisions(tx, act, { word: 'confirm', at: 'now' }, ids)
+      await settle(tx, act, ids, chosen.losers)
       await appendOutbox(tx, act.project, [
         {
           type: 'matches.decided',

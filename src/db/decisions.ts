@@ -80,7 +80,7 @@ async function decideOnce(tx: Tx, act: Act, { match, version, decision, note }: 
   const current = await requireMatch(tx, act.project, match)
   // A job that clears the engine's suggestions does not wait for the project's lock.
   if (changed === 0) return { result: 'conflict', current }
-  await bookDecisions(tx, act, decision, [match], note)
+  await bookDecisions(tx, act, { word: decision, note }, [match])
   const { removed, breaks } =
     decision === 'confirm' ? await settle(tx, act, [match]) : { removed: [], breaks: await breakOrphans(tx, act, [match], 'rejected') }
   await appendOutbox(tx, act.project, [

@@ -68,7 +68,7 @@ export function removeMatch(
       throw new AppError('CONFLICT', { ...(why === undefined ? {} : { message: why }), details: { current: before } })
     }
     const current = await requireMatch(tx, act.project, match)
-    await bookDecisions(tx, act, 'remove', [match], note)
+    await bookDecisions(tx, act, { word: 'remove', note }, [match])
     const restored = await restoreBreaks(tx, [match], act.id)
     const opened = await breakOrphans(tx, act, [match], 'unmatched')
     await appendOutbox(tx, act.project, [...newsOf(act, 'match.removed', [current]), ...breakNews(act, [...restored, ...opened])])
@@ -97,7 +97,7 @@ async function createOnce(tx: Tx, act: Act, request: ManualMatch): Promise<Match
     })
   }
   const id = await insertManual(tx, act, request, residuals)
-  await bookDecisions(tx, act, 'match', [id], request.note)
+  await bookDecisions(tx, act, { word: 'match', note: request.note }, [id])
   const { removed, breaks } = await settle(tx, act, [id])
   const match = await requireMatch(tx, act.project, id)
   await appendOutbox(tx, act.project, [

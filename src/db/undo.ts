@@ -29,7 +29,8 @@ export async function undo(db: Db, act: Act, done: string): Promise<number> {
 
 async function undoOnce(tx: Tx, act: Act, done: string): Promise<number> {
   const decided = await tx.$queryRaw<{ id: string; word: DecisionWord; user: string; isLate: boolean }[]>`
-    select m.id::text, d.decision as word, d.user_id as user, d.created_at < now() - make_interval(secs => ${UNDO_SECONDS}::float8) as "isLate"
+    select m.id::text, d.decision as word, d.user_id as user,
+      max(d.created_at) over () < now() - make_interval(secs => ${UNDO_SECONDS}::float8) as "isLate"
     from matches m join decisions d on d.match_id = m.id and d.version = m.version
     where m.act_id = ${done}::uuid and m.project_id = ${act.project}::uuid and m.part_of is null`
   if (decided.some(({ user }) => user !== act.actor.id)) throw new AppError('FORBIDDEN', { message: 'only who decided may undo it' })
@@ -41,7 +42,7 @@ async function undoOnce(tx: Tx, act: Act, done: string): Promise<number> {
   const standing = await restand(tx, of('remove'))
   const undone = [...reopened, ...withdrawn, ...standing]
   if (undone.length === 0) throw new AppError('CONFLICT', { message: 'nothing of it is left to undo: it was changed since' })
-  await bookDecisions(tx, act, 'undo', undone, null)
+  await bookDecisions(tx, act, { word: 'undo' }, undone)
 
   const offered = await offerAgain(tx, done)
   const closed = await closeBreaks(tx, done)
