@@ -25,7 +25,7 @@ const MAX_FRAME_BYTES = 256 * 1024
 const PAGED_BYTES = 60 * 1024
 
 /**
- * Reads what one client said and heard against what was published, by the rules of docs/protocol.md alone: it shares nothing with the server
+ * Reads what one session of a client said and heard against what was published, by the rules of docs/protocol.md alone: it shares nothing with the server
  * but the shape of messages. Of each project a client hears a snapshot, or exactly what follows the position that it named, and then
  * everything, once and in order.
  */
@@ -55,20 +55,18 @@ export class Checker {
     return [...this.#places.keys()]
   }
 
-  read(log: readonly LogEntry[]): void {
-    for (const entry of log) {
-      if (entry.kind === 'connected') this.#isConnected = true
-      else if (entry.kind === 'gone') this.#forget()
-      else if (entry.kind === 'said') {
-        const { message } = entry
-        if (message.type === 'join') this.#say(message, false)
-        else if (message.type === 'leave') this.#leaving.set(message.ref, message.project)
-        else if (message.type === 'hello') for (const join of message.joins ?? []) this.#say(join, true)
-      } else if ('message' in entry.heard) {
-        const { message, bytes } = entry.heard
-        if (bytes > MAX_FRAME_BYTES) this.#fault(`[C6] a frame of ${bytes} bytes`)
-        this.#hear(message, bytes)
-      }
+  read(entry: LogEntry): void {
+    if (entry.kind === 'connected') this.#isConnected = true
+    else if (entry.kind === 'gone') this.#forget()
+    else if (entry.kind === 'said') {
+      const { message } = entry
+      if (message.type === 'join') this.#say(message, false)
+      else if (message.type === 'leave') this.#leaving.set(message.ref, message.project)
+      else if (message.type === 'hello') for (const join of message.joins ?? []) this.#say(join, true)
+    } else if ('message' in entry.heard) {
+      const { message, bytes } = entry.heard
+      if (bytes > MAX_FRAME_BYTES) this.#fault(`[C6] a frame of ${bytes} bytes`)
+      this.#hear(message, bytes)
     }
   }
 

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
+import { isLong } from '../support/long.js'
 import { simulate } from './simulation.js'
 import { Situations } from './situations.js'
 
-const SEEDS = 1_000
+const SEEDS = isLong ? 3_000 : 700
 
-test('[J5] [D2] [D4] whatever happens to eight clients, each hears a snapshot or what it missed, then everything, once and in order', {
+test('[J5] [D2] [D3] [D4] whatever happens to eight clients of the SDK, each hears a snapshot or what it missed, then everything, once and in order', {
   timeout: 300_000,
 }, async () => {
   const situations = new Situations()

@@ -1,10 +1,11 @@
 import type { BusItem } from '../../src/bus/bus.js'
+import { LiveError } from '../../src/client/index.js'
+import { msgpackCodec } from '../../src/client/msgpack.js'
 import { AppError } from '../../src/errors.js'
 import { newId, type ProjectId } from '../../src/ids.js'
 import { createLog } from '../../src/log.js'
 import { CLOSE_CODES } from '../../src/protocol/close-codes.js'
 import type { Publication } from '../../src/protocol/messages.js'
-import { JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL } from '../../src/protocol/version.js'
 import type { Role, Snapshot } from '../../src/protocol/views.js'
 import { EventPublisher } from '../../src/publishing/event-publisher.js'
 import type { Principal } from '../../src/sessions/auth.js'
@@ -16,6 +17,7 @@ import { History } from './history.js'
 import { Random } from './random.js'
 import { SimulatedBus } from './simulated-bus.js'
 import type { Situations } from './situations.js'
+import { SimulatedSocket } from './socket.js'
 import { SocketPairs } from './socket-pair.js'
 
 const CLIENTS = 8
@@ -27,8 +29,16 @@ const SLOW_BYTES = 4 * 1024
 const GRACE_MS = 300
 const SWEEP_MS = 1_000
 const HEARTBEAT = { intervalMs: 4_000, timeoutMs: 2_000 }
+/** From the news that a process goes away to its end. */
+const DRAIN_MS = 400
+/** Handlers that wait have ended, one after another. */
+const HANDLERS_MS = 3_000
+/** Codes that a connection is refused with: most may be tried again. */
+const REFUSALS = [1006, 1006, 4000, 4006, 4505]
 /** Longest that a slow session is kept without taking a byte, and the sweep that finds it. */
 const STALL_MS = 32_000
+
+const THROWN = new Error('a handler throws')
 
 /** What may happen, and how often in proportion. */
 const STEPS_BY_WEIGHT = {
@@ -38,12 +48,12 @@ const STEPS_BY_WEIGHT = {
   drop: 12,
   doubleDrop: 4,
   vanish: 2,
+  goAway: 3,
   stopReading: 10,
   readPart: 10,
   readAll: 8,
   revoke: 4,
   grant: 6,
-  refresh: 3,
   trim: 5,
   beginAnew: 1.5,
   loseMessages: 3,
@@ -75,9 +85,10 @@ class Simulation {
   readonly #nodes: Node[]
   readonly #projects = Array.from({ length: PROJECTS }, () => newId<ProjectId>())
   readonly #roles = new Map<string, Role>()
-  readonly #clients = Array.from({ length: CLIENTS }, (_, index) => new SimulatedClient(`user-${index % (CLIENTS - 2)}`))
+  readonly #clients: SimulatedClient[]
   readonly #isProved: boolean
   #published = 0
+  #sessions = 0
   #isRepairing = false
 
   constructor(seed: number, situations: Situations) {
@@ -93,6 +104,7 @@ class Simulation {
     })
     this.#publisher = new EventPublisher({ bus: this.#bus, mayPublish: async () => true, findJobs: async () => new Set() })
     this.#nodes = ['node-1', 'node-2'].map((name) => this.#start(name))
+    this.#clients = Array.from({ length: CLIENTS }, (_, index) => this.#client(`user-${index % (CLIENTS - 2)}`))
   }
 
   async run(): Promise<string[]> {
@@ -100,20 +112,25 @@ class Simulation {
       await this.#bus.create(project)
       for (const { user } of this.#clients) this.#roles.set(`${project} ${user}`, 'analyst')
     }
+    for (const { client } of this.#clients) client.open()
     for (let step = 0; step < STEPS; step++) {
       await this.#step()
       await this.#clock.advance(this.#random.chance(0.03) ? 1_500 : this.#random.below(40))
       for (const client of this.#clients) {
-        if (client.isAlive && this.#random.chance(0.8)) client.look()
-        if (!client.socket && this.#random.chance(0.3)) this.#connect(client)
+        if (this.#random.chance(0.8)) client.look()
+        if (client.open.length === 0 && this.#random.chance(0.3)) client.client.retryNow()
       }
     }
-    const hearing = await this.#repair()
+    const isHearing = await this.#repair()
     for (const [index, client] of this.#clients.entries()) {
-      const checker = new Checker(`client ${index}`, this.#history, this.#situations)
-      checker.read(client.log)
-      if (hearing) checker.finish([...client.wanted.keys()])
-      this.#faults.push(...checker.faults)
+      for (const { isGone, checker } of client.sockets) {
+        if (isHearing && !isGone) checker.finish(this.#projects)
+        this.#faults.push(...checker.faults.map((fault) => `client ${index}: ${fault}`))
+      }
+      this.#faults.push(...client.faults(isHearing).map((fault) => `client ${index}: ${fault}`))
+      // A token that is to take the place of one that expires may have expired, too.
+      const surprises = client.errors.filter((error) => error !== THROWN && !(error instanceof LiveError && error.code === 'TOKEN_EXPIRED'))
+      this.#faults.push(...surprises.map((error) => `client ${index}: an error of the SDK: ${error}`))
     }
     await this.#end()
     return this.#faults
@@ -179,45 +196,46 @@ class Simulation {
         this.#situations.count('published in a burst beyond the recent events')
         return
       case 'join':
-        if (random.chance(0.1)) client.positions.delete(project)
-        client.join(project)
+        if (!client.rooms.has(project) || random.chance(0.3)) client.join(project)
         return
       case 'leave':
         client.leave(project)
         return
       case 'drop':
         this.#drop(client)
-        if (random.chance(0.5)) this.#connect(client)
+        if (random.chance(0.5)) client.client.retryNow()
         return
       case 'doubleDrop':
         this.#drop(client)
-        this.#connect(client)
-        await this.#clock.advance(random.below(6))
+        client.client.retryNow()
+        await this.#clock.advance(random.below(12))
         this.#drop(client)
-        this.#connect(client)
+        client.client.retryNow()
         this.#situations.count('dropped twice in a row')
         return
       case 'vanish':
-        if (!client.socket) return
-        if (random.chance(0.5)) client.socket.isReading = false
-        client.isAlive = false
-        client.forgetSocket()
-        this.#situations.count('gone without a close')
+        for (const socket of client.open) {
+          if (random.chance(0.5)) socket.pair.isReading = false
+          socket.vanish()
+          this.#situations.count('gone without a close')
+        }
+        return
+      case 'goAway':
+        this.#goAway(client)
         return
       case 'stopReading':
-        if (!client.socket) return
-        client.socket.isReading = false
+        for (const { pair } of client.open) pair.isReading = false
         this.#situations.count('stopped reading')
         return
       case 'readPart':
-        for (const { socket } of this.#clients) {
-          if (!socket || socket.unsentBytes === 0) continue
-          socket.read(random.below(socket.unsentBytes) + 1)
+        for (const { pair } of this.#clients.flatMap(({ open }) => open)) {
+          if (pair.unsentBytes === 0) continue
+          pair.read(random.below(pair.unsentBytes) + 1)
           this.#situations.count('read a part')
         }
         return
       case 'readAll':
-        for (const { socket } of this.#clients) if (socket && random.chance(0.5)) this.#readAgain(socket)
+        for (const { open } of this.#clients) if (random.chance(0.5)) for (const socket of open) this.#readAgain(socket)
         return
       case 'revoke':
         this.#setRole(project, client.user, null)
@@ -225,15 +243,12 @@ class Simulation {
       case 'grant':
         this.#setRole(project, client.user, 'analyst')
         return
-      case 'refresh':
-        client.refresh(this.#token(client.user, random.chance(0.3) ? random.below(SHORT_LIFE_MS) : HOUR_MS))
-        return
       case 'trim':
         await this.#bus.trim(project)
         this.#situations.count('trimmed')
         return
       case 'beginAnew':
-        await this.#bus.beginAnew(project)
+        await this.#beginAnew(project)
         this.#situations.count('another epoch')
         return
       case 'loseMessages':
@@ -249,8 +264,9 @@ class Simulation {
     const random = this.#random
     const count = 1 + random.below(4)
     const bytes = random.chance(0.2) ? 1_000 : 20
-    if (client.socket && random.chance(0.3)) {
-      client.publish(project, this.#publications(count, bytes))
+    if (client.open.length > 0 && random.chance(0.3)) {
+      // It may be refused, or its connection may break before the answer.
+      client.client.publish(project, this.#publications(count, bytes)).catch(() => undefined)
     } else if (random.chance(0.5)) {
       const publisher = principalOf(client.user, Number.POSITIVE_INFINITY)
       void this.#publisher.publish({ publisher, project, events: this.#publications(count, bytes) })
@@ -280,25 +296,88 @@ class Simulation {
     })
   }
 
-  #connect(client: SimulatedClient): void {
-    if (client.socket) return
+  #client(user: string): SimulatedClient {
+    const random = this.#random
+    const clock = this.#clock
+    let token = this.#token(user, HOUR_MS)
+    return new SimulatedClient({
+      user,
+      history: this.#history,
+      situations: this.#situations,
+      client: {
+        ...(random.chance(0.5) && { codec: msgpackCodec }),
+        clock: { now: () => clock.today(), random: () => random.next(), after: (ms, callback) => clock.after(ms, callback) },
+        token: async () => {
+          await this.#pause()
+          // Sometimes there is no other one than before.
+          if (this.#isRepairing) token = this.#token(user, HOUR_MS)
+          else if (random.chance(0.9)) token = this.#token(user, random.chance(0.15) ? random.below(SHORT_LIFE_MS) : HOUR_MS)
+          return token
+        },
+      },
+      openSocket: (subprotocol) => this.#openSocket(subprotocol),
+      handle: () => {
+        if (random.chance(0.03)) {
+          this.#situations.count('a handler throws')
+          throw THROWN
+        }
+        if (random.chance(0.97)) return null
+        this.#situations.count('a handler waits')
+        return this.#wait(random.below(60))
+      },
+    })
+  }
+
+  #openSocket(subprotocol: string): SimulatedSocket {
     const { transport } = this.#random.pick(this.#nodes)
-    const socket = transport.connect(this.#random.pick([JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL]))
-    const isShort = !this.#isRepairing && this.#random.chance(0.1)
-    client.connect(socket, this.#token(client.user, isShort ? this.#random.below(SHORT_LIFE_MS) : HOUR_MS))
+    const checker = new Checker(`session ${++this.#sessions}`, this.#history, this.#situations)
+    const socket = new SimulatedSocket(transport.connect(subprotocol), checker)
+    const isRefused = !this.#isRepairing && this.#random.chance(0.05)
+    const code = this.#random.pick(REFUSALS)
+    this.#clock.after(this.#random.below(6), () => {
+      if (!isRefused) socket.open()
+      else if (!socket.isGone) {
+        socket.drop(code)
+        this.#situations.count(code < 4500 ? 'refused a connection' : 'told to stop')
+      }
+    })
+    return socket
   }
 
+  /** Its connections break, all but the ones that were not there yet. */
   #drop(client: SimulatedClient): void {
-    const { socket } = client
-    if (!socket) return
-    client.forgetSocket()
-    socket.drop()
-    this.#situations.count('dropped')
+    for (const socket of client.open) {
+      socket.drop()
+      this.#situations.count('dropped')
+    }
   }
 
-  #readAgain(socket: NonNullable<SimulatedClient['socket']>): void {
-    socket.isReading = true
-    socket.read()
+  /** Says to a client what a process says that goes away, and goes. */
+  #goAway(client: SimulatedClient): void {
+    const socket = client.open.find(({ isOpen, isLeaving }) => isOpen && !isLeaving)
+    if (!socket) return
+    socket.isLeaving = true
+    const deadlineAt = new Date(this.#clock.today() + DRAIN_MS).toISOString()
+    socket.receive({ type: 'goaway', reconnectAfterMs: this.#random.below(0.7 * DRAIN_MS), deadlineAt })
+    this.#situations.count('told to move')
+    this.#clock.after(DRAIN_MS, () => {
+      if (!socket.isGone) socket.drop(CLOSE_CODES.GOING_AWAY)
+      else if (client.open.some(({ isOpen }) => isOpen)) this.#situations.count('moved before the old connection ended')
+    })
+  }
+
+  /** Another history, in which some of the facts of the last one are told again under their ids. */
+  async #beginAnew(project: ProjectId): Promise<void> {
+    const { history } = this.#history.current(project)
+    const again = history.events.filter(({ type }) => type === 'demo.event').slice(-this.#random.below(6))
+    await this.#bus.beginAnew(project)
+    const items = again.map(({ id, type, data }): BusItem => ({ kind: 'event', type, id, body: `{"actor":null,"data":${data}}` }))
+    if (items.length > 0) void this.#bus.publish(project, items)
+  }
+
+  #readAgain({ pair }: SimulatedSocket): void {
+    pair.isReading = true
+    pair.read()
   }
 
   #setRole(project: ProjectId, user: string, role: Role | null): void {
@@ -314,11 +393,10 @@ class Simulation {
     // Short lives end.
     await this.#clock.advance(SHORT_LIFE_MS + SWEEP_MS)
     for (const client of this.#clients) {
-      if (client.socket) this.#readAgain(client.socket)
+      for (const socket of client.open) this.#readAgain(socket)
       client.look()
-      for (const project of client.wanted.keys()) {
-        const isHeard = this.#hears(client, project as ProjectId)
-        if (isHeard && !this.#roles.has(`${project} ${client.user}`))
+      for (const project of this.#projects) {
+        if (client.hears(project) && !this.#roles.has(`${project} ${client.user}`))
           this.#faults.push(`[C9] ${client.user} hears ${project} without a role`)
       }
     }
@@ -327,15 +405,14 @@ class Simulation {
       await this.#clock.advance(50)
       for (const client of this.#clients) {
         client.look()
-        if (!client.socket) this.#connect(client)
-        if (round === 5) for (const project of this.#projects) if (!client.wanted.has(project)) client.join(project)
+        if (client.open.length === 0) client.client.retryNow()
+        if (round >= 5) for (const project of this.#projects) if (!client.rooms.has(project)) client.join(project)
       }
-      const isDone = this.#clients.every(
-        ({ wanted }) => wanted.size === PROJECTS && [...wanted.values()].every((joining) => joining === null),
-      )
+      const isDone = this.#clients.every((client) => client.open.length === 1 && this.#projects.every((project) => client.hears(project)))
       if (round > 10 && isDone) {
         await this.#clock.advance(200)
         for (const client of this.#clients) client.look()
+        await this.#clock.advance(HANDLERS_MS)
         return true
       }
     }
@@ -343,13 +420,9 @@ class Simulation {
     return false
   }
 
-  #hears(client: SimulatedClient, project: ProjectId): boolean {
-    return client.socket?.isOpen === true && client.wanted.get(project) === null && client.positions.has(project)
-  }
-
   /** Everybody goes, and nothing is left. */
   async #end(): Promise<void> {
-    for (const client of this.#clients) this.#drop(client)
+    for (const { client } of this.#clients) client.close()
     await this.#clock.advance(STALL_MS + HEARTBEAT.intervalMs + HEARTBEAT.timeoutMs)
     for (const { live, transport } of this.#nodes) {
       const { sessions, slow, unsentBytes, subscriptions } = live.census
@@ -390,8 +463,11 @@ class Simulation {
 
   async #pause(): Promise<void> {
     if (this.#random.chance(0.5)) return
-    const ms = this.#random.below(25)
-    await new Promise<void>((resolve) => void this.#clock.after(ms, resolve))
+    await this.#wait(this.#random.below(25))
+  }
+
+  #wait(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#clock.after(ms, resolve))
   }
 }
 

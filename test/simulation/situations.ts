@@ -13,6 +13,12 @@ export const SITUATIONS = [
   'dropped twice in a row',
   'gone without a close',
   'heartbeat missed',
+  'told to move',
+  'moved before the old connection ended',
+  'refused a connection',
+  'told to stop',
+  'a handler throws',
+  'a handler waits',
   'stopped reading',
   'read a part',
   'sent back: lagged',
@@ -30,6 +36,7 @@ export const SITUATIONS = [
   'a position that is not retained',
   'trimmed',
   'another epoch',
+  'an event comes again in another epoch',
   'messages lost',
 ] as const
 

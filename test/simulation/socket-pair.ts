@@ -13,8 +13,8 @@ import type {
 } from '../../src/transport/transport.js'
 import type { Random } from './random.js'
 
-/** What a client finds when it looks: a message with its bytes, or the end. */
-export type Heard = { readonly message: ServerMessage; readonly bytes: number } | { readonly closedWith: number }
+/** What a client finds when it looks: a message, also as the frame that it came in, or the end. */
+export type Heard = { readonly message: ServerMessage; readonly data: Message; readonly bytes: number } | { readonly closedWith: number }
 
 /** Read once, however many clients hear them. */
 class PreparedFrames implements Frames {
@@ -30,6 +30,7 @@ class PreparedFrames implements Frames {
   get heard(): readonly Extract<Heard, { message: unknown }>[] {
     this.#heard ??= this.messages.map((message) => ({
       message: this.#read(typeof message === 'string' ? JSON.parse(message) : unpack(message)),
+      data: message,
       bytes: Buffer.byteLength(message),
     }))
     return this.#heard
