@@ -51,6 +51,8 @@ export interface MatchDetail {
 
 export interface RecordDetail {
   readonly record: RecordView
+  /** The row as it stands in the file: column name to text. */
+  readonly payload: Readonly<Record<string, string>>
 }
 
 export interface DecisionItem {

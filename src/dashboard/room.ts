@@ -127,6 +127,11 @@ export class Room {
     this.#change({ jobs: (jobs) => mergeJob(jobs, job) })
   }
 
+  /** Takes a break that this page's own act made, before or after its event. */
+  takeBreak(view: BreakView): void {
+    this.#tell((listener) => listener.onBreak?.(view))
+  }
+
   #open(role: Role, snapshot: Snapshot | null): void {
     const held = this.state.value
     if (snapshot === null) {

@@ -1,197 +1,157 @@
+import '../styles/match.css'
+import '../styles/detail.css'
 import '../styles/breaks.css'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
-import { BREAK_REASONS, type BreakReason, type BreakView, SIDES, type Side } from '../../protocol/views.js'
-import { type ApiError, api, asApiError, type RecordDetail } from '../api.js'
-import { Details, useDetail } from '../details.js'
-import { currencyCode, formatAmount, formatDate, formatSigns, sentence } from '../format.js'
-import { ExportLinks } from '../parts/export-links.js'
-import { Empty, Failure, Skeleton } from '../parts/states.js'
+import { BREAK_REASONS, type BreakView, type UserRef } from '../../protocol/views.js'
+import { api, asApiError, type BreakChange } from '../api.js'
+import { type BreakFilter, OPEN_BREAKS } from '../break-list.js'
+import { messageOf } from '../deciding.js'
+import { Details } from '../details.js'
+import { sentence } from '../format.js'
+import { useKeys } from '../keyboard.js'
+import { NARROW, useMedia } from '../media.js'
+import { BreakFilters } from '../parts/break-filters.js'
+import { BreakPane } from '../parts/break-pane.js'
+import { BreakSection } from '../parts/break-section.js'
 import type { OpenProjectProps } from '../room.js'
-import { routeHref } from '../route.js'
+import { useStore } from '../store.js'
+import { showToast } from '../toasts.js'
 
-const PAGE_SIZE = 50
-
-/** Rows that no match explains: why, and what came closest. */
-export function BreaksPage({ room }: OpenProjectProps) {
-  const [list, setList] = useState<readonly BreakView[] | null>(null)
-  const [cursor, setCursor] = useState<string | null>(null)
-  const [error, setError] = useState<ApiError | null>(null)
-  const [side, setSide] = useState<Side | null>(null)
-  const [reason, setReason] = useState<BreakReason | null>(null)
-  const [news, setNews] = useState(0)
+/** Rows that no match explains: why, what came closest, whose they are and until when. */
+export function BreaksPage({ room, state, user }: OpenProjectProps) {
+  const [filter, setFilter] = useState<BreakFilter>(OPEN_BREAKS)
+  const [isGrouped, setGrouped] = useState(false)
+  const [selected, setSelected] = useState<BreakView | null>(null)
+  const [isCovering, setCovering] = useState(false)
+  const [members, setMembers] = useState<readonly UserRef[]>([user])
   const details = useMemo(() => new Details((id: string) => api.record(room.id, id)), [room])
-  const request = useRef(0)
-
-  const load = async (after: string | null) => {
-    const ours = ++request.current
-    setError(null)
-    try {
-      const page = await api.breaks(room.id, { status: 'open', side, reason, limit: PAGE_SIZE, cursor: after })
-      // An answer to filters that were changed meanwhile.
-      if (ours !== request.current) return
-      setList((held) => [...(after === null ? [] : (held ?? [])), ...page.items])
-      setCursor(page.nextCursor)
-      if (after === null) setNews(0)
-    } catch (failure) {
-      if (ours === request.current) setError(asApiError(failure))
-    }
-  }
+  const claims = useStore(room.claims)
+  const isNarrow = useMedia(NARROW)
+  const mayChange = state.role !== 'viewer'
+  const isDetailShown = selected !== null && (!isNarrow || isCovering)
 
   useEffect(() => {
-    setList(null)
-    void load(null)
+    // Whoever cannot be listed can still take a break themselves.
+    api.members(room.id).then(
+      ({ items }) => setMembers([user, ...items.map((member) => member.user).filter(({ id }) => id !== user.id)]),
+      () => undefined,
+    )
     return room.listen({
-      onBreak: (view) =>
-        setList((held) => {
-          if (held === null) return held
-          if (held.some(({ id }) => id === view.id)) {
-            return held.map((other) => (other.id === view.id && view.version > other.version ? view : other))
-          }
-          const isWanted = view.status === 'open' && (side === null || view.side === side) && (reason === null || view.reason === reason)
-          if (isWanted) setNews((count) => count + 1)
-          return held
-        }),
-      onStale: () => setNews((count) => count + 1),
+      onBreak: (view) => setSelected((held) => (held?.id === view.id && view.version > held.version ? view : held)),
     })
-  }, [room, side, reason])
+  }, [room])
 
+  const opened = isDetailShown && mayChange && selected.status === 'open' ? `record/${selected.record}` : null
+  useEffect(() => room.hold(opened), [room, opened])
+  useEffect(() => () => room.hold(null), [room])
+
+  /** Newest versions, and the change that is under way: the next one waits for it, otherwise it would meet its own conflict. */
+  const newest = useRef(new Map<string, BreakView>())
+  const last = useRef<Promise<void>>(Promise.resolve())
+
+  /** Shown at once; what the server says instead, with its name, replaces it. */
+  const change = (shown: BreakView, news: Omit<BreakChange, 'version'>) => {
+    const { id } = shown
+    const assignee = news.assignee === undefined ? shown.assignee : (members.find((member) => member.id === news.assignee) ?? null)
+    const optimistic = {
+      ...shown,
+      assignee,
+      status: news.status ?? shown.status,
+      dueAt: news.dueAt === undefined ? shown.dueAt : news.dueAt,
+    }
+    setSelected((held) => (held?.id === id ? optimistic : held))
+    const settle = (next: BreakView) => {
+      newest.current.set(id, next)
+      setSelected((held) => (held?.id === id ? next : held))
+      room.takeBreak(next)
+    }
+    last.current = last.current.then(async () => {
+      const before = newest.current.get(id)
+      const { version } = before !== undefined && before.version > shown.version ? before : shown
+      try {
+        settle((await api.changeBreak(room.id, id, { version, ...news })).break)
+      } catch (failure) {
+        const error = asApiError(failure)
+        // What is stored now, as the conflict tells (HTTP.md), or what was there before.
+        const current = error.code === 'CONFLICT' ? (error.details.current as BreakView) : null
+        settle(current ?? before ?? shown)
+        const who = current?.assignee == null ? 'Somebody' : current.assignee.name
+        const text = current === null ? messageOf(error) : `${who} was faster: this break has changed. Yours was not stored.`
+        showToast({ text, tone: 'bad', action: null, lastsMs: null })
+      }
+    })
+  }
+  const select = (view: BreakView) => {
+    setSelected(view)
+    setCovering(true)
+  }
+  const move = (step: 1 | -1) => {
+    const rows = [...document.querySelectorAll<HTMLElement>('[data-break]')]
+    const place = rows.findIndex((row) => row.dataset.break === selected?.id)
+    const row = rows[Math.max(0, Math.min(rows.length - 1, place + step))]
+    row?.querySelector('button')?.click()
+    row?.scrollIntoView({ block: 'nearest' })
+  }
+  useKeys({
+    j: () => move(1),
+    k: () => move(-1),
+    a:
+      selected !== null && mayChange ? () => change(selected, { assignee: selected.assignee?.id === user.id ? null : user.id }) : undefined,
+    '/': () => document.getElementById('status')?.focus(),
+    Escape: () => (isNarrow && isCovering ? setCovering(false) : false),
+  })
+
+  const groups = isGrouped && filter.reason === null ? BREAK_REASONS.map((reason) => ({ ...filter, reason })) : [filter]
+  const isFiltered = filter !== OPEN_BREAKS
   return (
-    <>
-      <div class="page__head">
-        <div>
-          <h1>Breaks</h1>
-          <p class="muted">Rows without a match, and what came closest.</p>
-        </div>
-        <ExportLinks project={room.id} only="breaks" />
-      </div>
-      <div class="filters">
-        <fieldset class="segments">
-          <legend class="hidden">Side</legend>
-          {([null, ...SIDES] as const).map((value) => (
-            <button key={value ?? 'both'} type="button" aria-pressed={side === value} onClick={() => setSide(value)}>
-              {value === null ? 'Both sides' : sentence(value)}
-            </button>
+    <div class={`work${isDetailShown && isNarrow ? ' is-covered' : ''}`}>
+      <h1 class="hidden">Breaks</h1>
+      <section class="work__list" aria-label="Breaks">
+        <BreakFilters
+          project={room.id}
+          filter={filter}
+          members={members}
+          me={user.id}
+          isGrouped={isGrouped}
+          onGroup={setGrouped}
+          onChange={(news) => {
+            setFilter(news)
+            setSelected(null)
+          }}
+        />
+        <div class="breaks">
+          {groups.map((group) => (
+            <BreakSection
+              key={JSON.stringify(group)}
+              room={room}
+              filter={group}
+              title={groups.length > 1 && group.reason !== null ? sentence(group.reason) : null}
+              details={details}
+              selected={selected?.id ?? null}
+              userId={user.id}
+              onSelect={select}
+              onShowAll={isFiltered ? () => setFilter(OPEN_BREAKS) : null}
+            />
           ))}
-        </fieldset>
-        <label class="field field--inline">
-          <span>Reason</span>
-          <select
-            value={reason ?? ''}
-            onChange={(event) => setReason(BREAK_REASONS.find((known) => known === event.currentTarget.value) ?? null)}
-          >
-            <option value="">Any reason</option>
-            {BREAK_REASONS.map((value) => (
-              <option key={value} value={value}>
-                {sentence(value)}
-              </option>
-            ))}
-          </select>
-        </label>
-        {news > 0 && list !== null && (
-          <p class="filters__news" role="status">
-            The list has changed.{' '}
-            <button type="button" class="button button--small" onClick={() => void load(null)}>
-              Show the new list
-            </button>
-          </p>
+        </div>
+      </section>
+      <div class="work__detail">
+        {isDetailShown ? (
+          <BreakPane
+            project={room.id}
+            view={selected}
+            details={details}
+            members={members}
+            me={user.id}
+            mayChange={mayChange}
+            claim={claims.get(`record/${selected.record}`) ?? null}
+            onChange={(news) => change(selected, news)}
+            onClose={() => setCovering(false)}
+          />
+        ) : (
+          <p class="pane__none muted">Choose a row to see it beside the one that came closest.</p>
         )}
       </div>
-      {error !== null && <Failure error={error} onRetry={() => void load(list === null ? null : cursor)} />}
-      {list === null && error === null && <Skeleton kind="rows" />}
-      {list !== null && list.length === 0 && (
-        <Empty
-          title={side === null && reason === null ? 'No breaks' : 'No break fits these filters'}
-          action={
-            side === null && reason === null ? (
-              <a class="button" href={routeHref(room.id)}>
-                To the overview
-              </a>
-            ) : (
-              <button
-                type="button"
-                class="button"
-                onClick={() => {
-                  setSide(null)
-                  setReason(null)
-                }}
-              >
-                Show all breaks
-              </button>
-            )
-          }
-        >
-          A row that no match explains becomes a break when matching ends, with the reason and the row that came closest.
-        </Empty>
-      )}
-      {list !== null && list.length > 0 && (
-        <div class="panel panel--flush">
-          <table class="table breaks">
-            <thead>
-              <tr>
-                <th scope="col">Side</th>
-                <th scope="col">Date</th>
-                <th scope="col">Row</th>
-                <th scope="col">Reason and nearest miss</th>
-                <th scope="col" class="num">
-                  Amount
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {list.map((view) => (
-                <BreakRow key={view.id} view={view} details={details} />
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
-      {cursor !== null && (
-        <button type="button" class="button more" onClick={() => void load(cursor)}>
-          More breaks
-        </button>
-      )}
-    </>
-  )
-}
-
-function BreakRow({ view, details }: { readonly view: BreakView; readonly details: Details<RecordDetail> }) {
-  const { ref, value } = useDetail<RecordDetail, HTMLTableRowElement>(details, view.record)
-  const record = value?.record ?? null
-  const texts = [record?.counterparty, record?.memo].filter((text) => text !== null && text !== undefined && text !== '')
-  const miss = view.nearestMiss
-  return (
-    <tr ref={ref} class={view.status === 'resolved' ? 'is-resolved' : undefined} data-break={view.id}>
-      <td class="breaks__side">
-        <span class={`side side--${view.side}`}>{view.side}</span>
-      </td>
-      <td class="breaks__date">{record?.valueDate && formatDate(record.valueDate)}</td>
-      <td class="breaks__row">
-        {record === null ? (
-          <span class={value === null ? 'muted' : 'ghost'}>{value === null && 'This row could not be loaded.'}</span>
-        ) : (
-          <>
-            <span class="breaks__title">{record.reference ?? record.externalId ?? `Row ${record.rowNo}`}</span>
-            <span class="breaks__details">{texts.join(' · ')}</span>
-          </>
-        )}
-      </td>
-      <td class="breaks__why">
-        <span class="pill">{view.status === 'resolved' ? 'Resolved' : sentence(view.reason)}</span>
-        {miss !== null && (
-          <span class="breaks__details">
-            {formatSigns(miss.text)}
-            {miss.externalId !== null && ` · ${miss.externalId}`}
-          </span>
-        )}
-      </td>
-      <td class="breaks__amount num">
-        {record !== null && record.amount !== null && (
-          <>
-            {formatAmount(record.amount, record.currency)}
-            <span class="code"> {currencyCode(record.currency)}</span>
-          </>
-        )}
-      </td>
-    </tr>
+    </div>
   )
 }

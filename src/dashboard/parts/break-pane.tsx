@@ -1,0 +1,153 @@
+import { useEffect, useState } from 'preact/hooks'
+import type { Claim } from '../../protocol/events.js'
+import type { BreakView, RecordView, UserRef } from '../../protocol/views.js'
+import type { BreakChange, RecordDetail } from '../api.js'
+import type { Details } from '../details.js'
+import { currencyCode, formatAmount, formatLine, sentence } from '../format.js'
+import { routeHref } from '../route.js'
+import { setPicked } from '../tray.js'
+import { Comparison } from './comparison.js'
+import { OnThis } from './on-this.js'
+
+export interface BreakPaneProps {
+  readonly project: string
+  readonly view: BreakView
+  readonly details: Details<RecordDetail>
+  readonly members: readonly UserRef[]
+  readonly me: string
+  readonly mayChange: boolean
+  readonly claim: Claim | null
+  readonly onChange: (news: Omit<BreakChange, 'version'>) => void
+  readonly onClose: () => void
+}
+
+/** A break in full: the row beside the one that came closest, whose it is, and what can be done. */
+export function BreakPane(props: BreakPaneProps) {
+  const { project, view, details, members, me, mayChange, claim, onChange, onClose } = props
+  const own = useLoaded(details, view.record)
+  const miss = useLoaded(details, view.nearestMiss?.record ?? null)
+  const record = own?.record ?? null
+  const isOpen = view.status === 'open'
+  const sides = (side: 'left' | 'right') => [record, miss?.record ?? null].filter((one): one is RecordView => one?.side === side)
+  const matchByHand = () => {
+    if (record !== null) setPicked(record, true)
+    if (miss?.record.state === 'open') setPicked(miss.record, true)
+    location.hash = routeHref(project, 'tray')
+  }
+  return (
+    <article class="pane" aria-label="Selected break">
+      <header class="pane__head">
+        <button type="button" class="button button--small pane__back" onClick={onClose}>
+          ‹ List
+        </button>
+        <p class="pane__sure">
+          <strong>{record?.amount == null ? sentence(view.reason) : formatAmount(record.amount, record.currency)}</strong>{' '}
+          <span class="muted small">{record?.amount != null && currencyCode(record.currency)}</span>
+        </p>
+        <p class="pane__state">
+          {claim !== null && claim.user.id !== me ? (
+            <OnThis user={claim.user} />
+          ) : (
+            <span class={`stamp${isOpen ? '' : ' stamp--confirmed'}`}>{isOpen ? sentence(view.reason) : 'Resolved'}</span>
+          )}
+        </p>
+      </header>
+      <div class="pane__body">
+        {own === undefined && <div class="pane__loading" aria-busy="true" />}
+        {own === null && <p class="notice notice--bad">The row could not be loaded.</p>}
+        {own != null && (
+          <>
+            <section>
+              {view.nearestMiss === null ? (
+                <p class="small">No row of the other side comes near this one.</p>
+              ) : (
+                <>
+                  <h3>Beside the row that came closest</h3>
+                  <p class="small pane__miss">{formatLine(view.nearestMiss.text)}</p>
+                </>
+              )}
+              {view.nearestMiss !== null && miss === undefined && <div class="pane__loading" aria-busy="true" />}
+              {miss != null && <Comparison left={sides('left')} right={sides('right')} />}
+            </section>
+            <section>
+              <h3>As it stands in the file, row {own.record.rowNo}</h3>
+              <dl class="payload">
+                {Object.entries(own.payload).map(([name, value]) => (
+                  <div key={name}>
+                    <dt>{name}</dt>
+                    <dd>{value === '' ? <span class="absent">empty</span> : value}</dd>
+                  </div>
+                ))}
+              </dl>
+            </section>
+          </>
+        )}
+      </div>
+      {mayChange ? (
+        <footer class="pane__foot">
+          <div class="pane__fields">
+            <label class="field">
+              <span>Owner</span>
+              <select value={view.assignee?.id ?? ''} onChange={(event) => onChange({ assignee: event.currentTarget.value || null })}>
+                <option value="">Nobody</option>
+                {ownersOf(members, view.assignee).map(({ id, name }) => (
+                  <option key={id} value={id}>
+                    {id === me ? `${name} (me)` : name}
+                  </option>
+                ))}
+              </select>
+            </label>
+            <label class="field">
+              <span>Due</span>
+              <input
+                type="date"
+                value={view.dueAt?.slice(0, 10) ?? ''}
+                onChange={(event) => {
+                  const { value } = event.currentTarget
+                  onChange({ dueAt: value === '' ? null : `${value}T00:00:00.000Z` })
+                }}
+              />
+            </label>
+          </div>
+          <div class="pane__actions">
+            {view.assignee?.id !== me && (
+              <button type="button" class="button" onClick={() => onChange({ assignee: me })}>
+                Assign to me <kbd>a</kbd>
+              </button>
+            )}
+            <button type="button" class="button" onClick={() => onChange({ status: isOpen ? 'resolved' : 'open' })}>
+              {isOpen ? 'Resolve' : 'Open again'}
+            </button>
+            {isOpen && (
+              <button type="button" class="button button--primary" disabled={record === null} onClick={matchByHand}>
+                Match by hand
+              </button>
+            )}
+          </div>
+        </footer>
+      ) : (
+        <p class="pane__foot muted">You may look; analysts decide.</p>
+      )}
+    </article>
+  )
+}
+
+/** Whoever has it is in the list, member or not. */
+function ownersOf(members: readonly UserRef[], owner: UserRef | null): readonly UserRef[] {
+  return owner === null || members.some(({ id }) => id === owner.id) ? members : [...members, owner]
+}
+
+/** undefined: on its way; null: it could not be fetched, or there is none. */
+function useLoaded(details: Details<RecordDetail>, id: string | null): RecordDetail | null | undefined {
+  const [loaded, setLoaded] = useState<{ readonly id: string; readonly value: RecordDetail | null } | null>(null)
+  useEffect(() => {
+    if (id === null) return
+    let isCurrent = true
+    void details.load(id).then((value) => isCurrent && setLoaded({ id, value }))
+    return () => {
+      isCurrent = false
+    }
+  }, [details, id])
+  if (id === null) return null
+  return loaded?.id === id ? loaded.value : details.get(id)
+}

@@ -1,0 +1,176 @@
+import { useEffect, useMemo } from 'preact/hooks'
+import type { Claim } from '../../protocol/events.js'
+import type { BreakView } from '../../protocol/views.js'
+import { api, type RecordDetail } from '../api.js'
+import { type BreakFilter, BreakList, isOverdue } from '../break-list.js'
+import { type Details, useDetail } from '../details.js'
+import { currencyCode, formatAmount, formatCount, formatDate, formatSigns, sentence } from '../format.js'
+import { othersClaim, type Room } from '../room.js'
+import { useStore } from '../store.js'
+import { Avatar } from './avatar.js'
+import { OnThis } from './on-this.js'
+import { Empty, Failure, Skeleton } from './states.js'
+
+const PAGE = 50
+
+export interface BreakSectionProps {
+  readonly room: Room
+  readonly filter: BreakFilter
+  /** null: the only section, which says so when it is empty. */
+  readonly title: string | null
+  readonly details: Details<RecordDetail>
+  readonly selected: string | null
+  readonly userId: string
+  readonly onSelect: (view: BreakView) => void
+  /** null: nothing is left out. */
+  readonly onShowAll: (() => void) | null
+}
+
+/** Breaks of one filter. */
+export function BreakSection({ room, filter, title, details, selected, userId, onSelect, onShowAll }: BreakSectionProps) {
+  const list = useMemo(() => new BreakList(filter, (query) => api.breaks(room.id, { ...query, limit: PAGE })), [room, filter])
+  const { breaks, cursor, error, unseen } = useStore(list.state)
+  const claims = useStore(room.claims)
+  useEffect(() => {
+    void list.load('anew')
+    return room.listen({ onBreak: (view) => list.take(view), onStale: () => void list.load('anew') })
+  }, [room, list])
+
+  if (error !== null && breaks === null) return <Failure error={error} onRetry={() => void list.load('anew')} />
+  if (breaks === null) return title === null ? <Skeleton kind="rows" /> : null
+  if (breaks.length === 0 && unseen === 0) {
+    if (title !== null) return null
+    return (
+      <Empty
+        title={onShowAll === null ? 'No breaks' : 'No break fits these filters'}
+        action={
+          onShowAll !== null && (
+            <button type="button" class="button" onClick={onShowAll}>
+              Show all open breaks
+            </button>
+          )
+        }
+      >
+        A row that no match explains becomes a break when matching ends, with the reason and the row that came closest.
+      </Empty>
+    )
+  }
+  return (
+    <section>
+      {title !== null && (
+        <h2 class="breaks__group">
+          {title}
+          <span class="tabs__count">
+            {formatCount(breaks.length)}
+            {cursor !== null && '+'}
+          </span>
+        </h2>
+      )}
+      {unseen > 0 && (
+        <p class="breaks__news">
+          <button type="button" class="button button--small button--news" onClick={() => void list.load('anew')}>
+            {formatCount(unseen)} new — show
+          </button>
+        </p>
+      )}
+      <ul>
+        {breaks.map((view) => (
+          <BreakLine
+            key={view.id}
+            view={view}
+            details={details}
+            isSelected={view.id === selected}
+            claims={claims}
+            userId={userId}
+            onSelect={() => onSelect(view)}
+          />
+        ))}
+      </ul>
+      {error !== null && (
+        <p class="notice notice--bad work__error" role="alert">
+          The list could not be read on.{' '}
+          <button type="button" class="link-button" onClick={() => void list.load('on')}>
+            Try again
+          </button>
+        </p>
+      )}
+      {cursor !== null && (
+        <button type="button" class="button button--small more" onClick={() => void list.load('on')}>
+          More breaks
+        </button>
+      )}
+    </section>
+  )
+}
+
+function BreakLine(props: {
+  readonly view: BreakView
+  readonly details: Details<RecordDetail>
+  readonly isSelected: boolean
+  readonly claims: ReadonlyMap<string, Claim>
+  readonly userId: string
+  readonly onSelect: () => void
+}) {
+  const { view, details, isSelected, claims, userId, onSelect } = props
+  const { ref, value } = useDetail<RecordDetail, HTMLLIElement>(details, view.record)
+  const record = value?.record ?? null
+  const texts = [record?.counterparty, record?.memo].filter((text) => text !== null && text !== undefined && text !== '')
+  const claimedBy = othersClaim(claims, `record/${view.record}`, userId)
+  return (
+    <li
+      ref={ref}
+      class={`break${isSelected ? ' is-selected' : ''}${view.status === 'resolved' ? ' is-decided' : ''}`}
+      data-break={view.id}
+      aria-current={isSelected}
+    >
+      <span class={`side side--${view.side}`}>{view.side}</span>
+      <span class="break__row">
+        <button type="button" class="break__title clip" onClick={onSelect}>
+          {record === null
+            ? value === null
+              ? 'This row could not be loaded'
+              : '…'
+            : (record.reference ?? record.externalId ?? `Row ${record.rowNo}`)}
+        </button>
+        <span class="clip muted">
+          {record?.valueDate != null && `${formatDate(record.valueDate)} · `}
+          {texts.join(' · ')}
+        </span>
+      </span>
+      <span class="break__why">
+        <span class="clip">{sentence(view.reason)}</span>
+        <span class="clip muted" title={view.nearestMiss === null ? undefined : formatSigns(view.nearestMiss.text)}>
+          {view.nearestMiss === null ? 'nothing comes near' : formatSigns(view.nearestMiss.text)}
+        </span>
+      </span>
+      <strong class="num">
+        {record !== null && record.amount !== null && formatAmount(record.amount, record.currency)}
+        <span class="code"> {record !== null && record.amount !== null && currencyCode(record.currency)}</span>
+      </strong>
+      <span class="break__owner">
+        {claimedBy !== null ? (
+          <OnThis user={claimedBy} />
+        ) : (
+          <>
+            {view.status === 'resolved' && <span class="stamp stamp--confirmed">Resolved</span>}
+            {view.assignee !== null && (
+              <span class="break__assignee">
+                <Avatar user={view.assignee} isSmall />
+                <span class="clip">{view.assignee.id === userId ? 'You' : view.assignee.name}</span>
+              </span>
+            )}
+            {view.dueAt !== null && view.status === 'open' && (
+              <span class={`small nowrap${isOverdue(view, today()) ? ' is-overdue' : ' muted'}`}>
+                {isOverdue(view, today()) ? 'overdue since' : 'due'} {formatDate(view.dueAt.slice(0, 10))}
+              </span>
+            )}
+          </>
+        )}
+      </span>
+    </li>
+  )
+}
+
+function today(): string {
+  return new Date().toISOString().slice(0, 10)
+}
