@@ -20,6 +20,7 @@ export interface ExportedRecord {
 
 export interface ExportedMatch {
   readonly id: string
+  readonly match: string
   readonly status: MatchStatus
   readonly automatic: boolean
   readonly rule: string
@@ -28,8 +29,9 @@ export interface ExportedMatch {
   readonly summary: string | null
   readonly decidedBy: string | null
   readonly decidedAt: Date | null
-  readonly left: ExportedRecord
-  readonly right: ExportedRecord
+  /** Of both sides: the match's own, or those that a part of it adds, of which one may be missing. */
+  readonly left: ExportedRecord | null
+  readonly right: ExportedRecord | null
 }
 
 export interface ExportedBreak {
@@ -65,16 +67,20 @@ export interface ExportedResult extends ExportedRecordState {
 
 const PAGE_ROWS = 1000
 
-/** The matches that stand or wait for a person, in order of their ids. */
+/**
+ * The matches that stand or wait for a person, in order of their ids. One of several records per side has a row for each of its parts too,
+ * after it: each record comes up once. What differs between the sides stands in the first row.
+ */
 export function exportedMatches(db: Db, project: ProjectId): AsyncGenerator<ExportedMatch[]> {
   return pages(
     (after) => db.$queryRaw<ExportedMatch[]>`
-      select m.id::text, m.status, m.automatic, m.rule, m.confidence::text, trim_scale(m.amount_difference)::text as "amountDifference",
+      select m.id::text, coalesce(m.part_of, m.id)::text as match, m.status, m.automatic, m.rule, m.confidence::text,
+        case when m.part_of is null then trim_scale(m.amount_difference)::text end as "amountDifference",
         m.explanation->>'summary' as summary, u.name as "decidedBy", m.decided_at as "decidedAt",
-        ${recordJson('l', 'ls')} as left, ${recordJson('r', 'rs')} as right
+        case when l.id is not null then ${recordJson('l', 'ls')} end as left, case when r.id is not null then ${recordJson('r', 'rs')} end as right
       from matches m
-      join records l on l.id = m.left_id join sources ls on ls.id = l.source_id
-      join records r on r.id = m.right_id join sources rs on rs.id = r.source_id
+      left join records l on l.id = m.left_id left join sources ls on ls.id = l.source_id
+      left join records r on r.id = m.right_id left join sources rs on rs.id = r.source_id
       left join users u on u.id = m.decided_by
       where m.project_id = ${project}::uuid and m.status in ('confirmed', 'proposed') ${afterId('m', after)}
       order by m.id limit ${PAGE_ROWS}`,
@@ -116,7 +122,9 @@ export function exportedResults(db: Db, project: ProjectId): AsyncGenerator<Expo
         case when c.id is null then null else ${recordJson('c', 'cs')} end as counterpart,
         coalesce(m.explanation->>'summary', b.nearest_miss->>'text') as explanation, b.reason as "breakReason"
       from records r join sources s on s.id = r.source_id and s.state = 'ready' ${BEST_MATCH}
-      left join records c on c.id = case r.side when 'left' then m.right_id else m.left_id end
+      -- Of several records the first stands for all.
+      left join matches whole on whole.id = m.part_of
+      left join records c on c.id = case r.side when 'left' then coalesce(m.right_id, whole.right_id) else coalesce(m.left_id, whole.left_id) end
       left join sources cs on cs.id = c.source_id
       left join breaks b on b.record_id = r.id and m.id is null
       where r.project_id = ${project}::uuid ${afterId('r', after)}

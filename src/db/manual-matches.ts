@@ -170,7 +170,7 @@ function explain({ left, right, reason }: ManualMatch, residuals: readonly Resid
   }
 }
 
-/** The first records of both sides stand in the match's own row, the others in parts of it. */
+/** The first records of both sides stand in the match's own row, the others in parts of it, which repeat what it says. */
 async function insertManual(tx: Tx, act: Act, request: ManualMatch, residuals: readonly Residual[]): Promise<MatchId> {
   const { left, right } = request
   const rows = Array.from({ length: Math.max(left.length, right.length) }, (_, index) => ({
@@ -184,7 +184,7 @@ async function insertManual(tx: Tx, act: Act, request: ManualMatch, residuals: r
     insert into matches (id, project_id, part_of, rule, cardinality, left_id, right_id, confidence, amount_difference, explanation, status,
       automatic, decided_by, decided_at, act_id)
     select row.id, ${act.project}::uuid, case when row.id = ${id}::uuid then null else ${id}::uuid end, ${MANUAL_RULE}, ${cardinality}, row.left_id,
-      row.right_id, 1, ${totalDifference(residuals)}::numeric, case when row.id = ${id}::uuid then ${JSON.stringify(explain(request, residuals))}::jsonb else '{}' end,
+      row.right_id, 1, ${totalDifference(residuals)}::numeric, ${JSON.stringify(explain(request, residuals))}::jsonb,
       'confirmed', false, ${act.actor.id}, now(), ${act.id}::uuid
     from unnest(${rows.map((row) => row.id)}::uuid[], ${rows.map((row) => row.left)}::uuid[], ${rows.map((row) => row.right)}::uuid[])
       as row (id, left_id, right_id)`

@@ -63,23 +63,23 @@ function number<Row>(name: string, cell: (row: Row) => string | number | null): 
 }
 
 /** The columns of a record, each name behind a prefix (`left` → `leftAmount`). */
-function recordColumns<Row>(prefix: string, record: (row: Row) => ExportedRecord): Column<Row>[] {
+function recordColumns<Row>(prefix: string, record: (row: Row) => ExportedRecord | null): Column<Row>[] {
   const named = (name: string) => (prefix === '' ? name : prefix + name[0]!.toUpperCase() + name.slice(1))
   return [
-    text(named('source'), (row) => record(row).source),
-    number(named('row'), (row) => record(row).row),
-    text(named('externalId'), (row) => record(row).externalId),
-    text(named('date'), (row) => record(row).date),
-    number(named('amount'), (row) => record(row).amount),
-    text(named('currency'), (row) => record(row).currency),
-    text(named('reference'), (row) => record(row).reference),
-    text(named('counterparty'), (row) => record(row).counterparty),
-    text(named('memo'), (row) => record(row).memo),
+    text(named('source'), (row) => record(row)?.source ?? null),
+    number(named('row'), (row) => record(row)?.row ?? null),
+    text(named('externalId'), (row) => record(row)?.externalId ?? null),
+    text(named('date'), (row) => record(row)?.date ?? null),
+    number(named('amount'), (row) => record(row)?.amount ?? null),
+    text(named('currency'), (row) => record(row)?.currency ?? null),
+    text(named('reference'), (row) => record(row)?.reference ?? null),
+    text(named('counterparty'), (row) => record(row)?.counterparty ?? null),
+    text(named('memo'), (row) => record(row)?.memo ?? null),
   ]
 }
 
 const MATCH_COLUMNS: readonly Column<ExportedMatch>[] = [
-  text('match', (row) => row.id),
+  text('match', (row) => row.match),
   text('status', (row) => row.status),
   text('automatic', (row) => row.automatic),
   text('rule', (row) => row.rule),

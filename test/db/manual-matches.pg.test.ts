@@ -169,13 +169,16 @@ describe.each(DATABASES)('matches by hand on $name', ({ create }) => {
   })
 
   test('the database itself refuses a record in two matches that stand, also as one of several', async () => {
-    const [l1, l2, r1, r2, r3] = [await left('L1', '5'), await left('L2', '5'), await right('R1'), await right('R2'), await right('R3')]
-    await make([l1, l2], [r1])
-    await expect(review.match(l2, r2, { status: 'confirmed' })).rejects.toThrow(/unique/i)
-    await make([await left('L3')], [r3])
-    await expect(
-      database.db.$executeRaw`update matches set right_id = ${r3}::uuid where left_id = ${l2}::uuid and part_of is not null`,
-    ).rejects.toThrow(/unique/i)
+    const [l1, l2, r1, r2] = [await left('L1', '5'), await left('L2', '5'), await right('R1'), await right('R2')]
+    const match = await make([l1, l2], [r1])
+    const late = await review.match(l2, r2)
+    // In transactions: an error outside of one costs the embedded database its connection.
+    const confirm = database.db.$transaction((tx) => tx.match.update({ where: { id: late }, data: { status: 'confirmed' } }))
+    await expect(confirm).rejects.toThrow(/unique/i)
+    const other = await make([await left('L3')], [r2])
+    const take = database.db.$transaction((tx) => tx.match.update({ where: { id: other.id }, data: { leftId: l2 } }))
+    await expect(take).rejects.toThrow(/unique/i)
+    expect(await getMatch(database.db, review.project, match.id as MatchId)).toEqual(match)
   })
 
   test('taken apart it is history: its records are open, its breaks come back as they were, the others get one', async () => {

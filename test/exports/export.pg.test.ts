@@ -1,6 +1,7 @@
 import { parse } from 'csv-parse/sync'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { decide } from '../../src/db/decisions.js'
+import { createMatch } from '../../src/db/manual-matches.js'
 import { type ExportFormat, type ExportWhat, exportRows } from '../../src/exports/export.js'
 import { Review } from '../db/review-fixture.js'
 import { DATABASES, type TestDatabase } from '../db/test-databases.js'
@@ -52,6 +53,28 @@ describe.each(DATABASES)('exports on $name', ({ create }) => {
         decidedBy: 'Ana',
       },
     ])
+  })
+
+  test('a match of several records has a line for each, in which no record stands twice', async () => {
+    const lefts = [
+      await review.record('left', { externalId: 'L1', amount: '4' }),
+      await review.record('left', { externalId: 'L2', amount: '6.5' }),
+    ]
+    const right = await review.record('right', { externalId: 'R1', amount: '10' })
+    const match = await createMatch(database.db, review.act(), { left: lefts, right: [right], note: null, reason: 'fee' })
+
+    const rows = await rowsOf('matches')
+    expect(rows).toMatchObject([
+      { match: match.id, rule: 'manual', leftExternalId: 'L1', rightExternalId: 'R1', amountDifference: '0.5' },
+      { match: match.id, rule: 'manual', leftExternalId: 'L2', rightExternalId: '', rightRow: '', amountDifference: '' },
+    ])
+    const results = await rowsOf('results')
+    expect(results.map((row) => [row.externalId, row.state, row.counterpartExternalId])).toEqual([
+      ['L1', 'matched', 'R1'],
+      ['L2', 'matched', 'R1'],
+      ['R1', 'matched', 'L1'],
+    ])
+    expect(new Set(results.map((row) => row.explanation))).toEqual(new Set([match.explanation.summary]))
   })
 
   test('rejected and removed matches do not stand, so they are not exported', async () => {
