@@ -10,7 +10,9 @@ import { enter } from './who.js'
 const PARAMS = z.object({ project: z.string() })
 const BREAK_PARAMS = PARAMS.extend({ break: z.string() })
 /** With any offset; stored and answered as UTC. */
-const TIME = z.iso.datetime({ offset: true, error: 'must be a time as RFC 3339 has it' })
+const TIME = z.iso
+  .datetime({ offset: true, error: 'must be a time as RFC 3339 has it' })
+  .refine((value) => isSensible(new Date(value)), 'must be between 1970 and 9999')
 const UPDATE = z
   .object({ version, assignee: text(128).nullish(), status: z.enum(BREAK_STATUSES).optional(), dueAt: TIME.nullish() })
   .refine(
@@ -41,4 +43,9 @@ export function breakRoutes(app: HttpApp, context: HttpContext): void {
     wakeOutbox(project)
     return { break: changed }
   })
+}
+
+/** In years that every client and Postgres write with four digits. */
+function isSensible(time: Date): boolean {
+  return time.getUTCFullYear() >= 1970 && time.getUTCFullYear() <= 9999
 }

@@ -265,6 +265,8 @@ describe('the workflow of a review', () => {
         [{ version: 1, assignee: 'x'.repeat(129) }, 'assignee'],
         [{ version: 1, dueAt: '2026-08-01' }, 'dueAt'],
         [{ version: 1, dueAt: '2026-02-30T00:00:00Z' }, 'dueAt'],
+        [{ version: 1, dueAt: '1970-01-01T00:00:00+01:00' }, 'dueAt'],
+        [{ version: 1, dueAt: '9999-12-31T23:00:00-01:00' }, 'dueAt'],
       ])
       expectProblem(await call('PATCH', `breaks/${newId()}`, { version: 1, status: 'open' }), 404, 'NOT_FOUND')
       expectProblem(await call('PATCH', 'breaks/nonsense', { version: 1, status: 'open' }), 404, 'NOT_FOUND')
