@@ -13,6 +13,9 @@ const SESSIONS = {
 }
 const { hub, joins, resume, backlog, sweep, expiry, rules, hello, drain } = SESSIONS
 const bus = ['test/bus/memory-bus.test.ts']
+const presence = [`${S}/presence.test.ts`]
+const claims = [`${S}/claims.test.ts`]
+const people = [...presence, ...claims, `${S}/people-random.test.ts`]
 // Its first fault ends it: who is caught is caught soon.
 const simulation = ['test/simulation/simulation.test.ts']
 const ws = ['test/transport/ws.test.ts']
@@ -182,8 +185,8 @@ export const MUTANTS = [
   ],
   [
     'sessions/joins.ts',
-    "if (role === null) session.send({ type: 'left'",
-    "if (role === 'admin') session.send({ type: 'left'",
+    'if (role === null) {\n      this.#leave(session, project)',
+    "if (role === 'admin') {\n      this.#leave(session, project)",
     'who lost a project is sent back to join',
     joins,
   ],
@@ -211,6 +214,153 @@ export const MUTANTS = [
   ['bus/memory-bus.ts', ' ?? news.ids.previous.get(item.id)', '', 'an id is forgotten within ten minutes', bus],
   ['bus/memory-bus.ts', 'if (epoch !== news.epoch) return false', '', 'another epoch is resumed', bus],
   ['bus/memory-bus.ts', 'if (++live > MAX_LIVE_KEYS)', 'if (++live > 2 * MAX_LIVE_KEYS)', 'too many live keys', bus],
+  // Presence
+  ['sessions/roll.ts', 'if (isNews) this.touch()', '', 'what is heard changes nothing', people],
+  [
+    'sessions/roll.ts',
+    'oldest.sort(([one, id], [other, otherId]) => one - other || (id < otherId ? -1 : 1))',
+    '',
+    'any hundred are shown',
+    presence,
+  ],
+  ['sessions/roll.ts', 'oldest.slice(0, MAX_SHOWN).map', 'oldest.slice(0, MAX_SHOWN + 1).map', 'one too many is shown', presence],
+  ['sessions/roll.ts', 'if (!shown.has(session) || this.#heard', 'if (this.#heard', 'all are shown', presence],
+  [
+    'sessions/roll.ts',
+    'since: before?.since ?? this.#options.clock.today()',
+    'since: this.#options.clock.today()',
+    'who moves loses its place',
+    presence,
+  ],
+  [
+    'sessions/roll.ts',
+    '? shown.has(session) : listed.has(session))',
+    '? shown.has(session) : true)',
+    'what nobody has is not ended',
+    people,
+  ],
+  [
+    'sessions/roll.ts',
+    'const known = new Set(this.#heard.keys())',
+    'const known = this.#heard',
+    'what comes while the reports are read is ended',
+    people,
+  ],
+  ['sessions/roll.ts', 'const report = isGone(name) ? null :', 'const report =', 'a dead process is believed', presence],
+  ['sessions/roll.ts', 'if (this.#isBehind) this.touch()', '', 'what could not be told is never told', people],
+  ['sessions/roll.ts', 'presenceIntervalMs(Math.max(this.#own.size, this.#reading.count))', '0', 'everything is told at once', people],
+  ['sessions/roll.ts', 'if (this.#isDue) this.touch()', '', 'what changes while it is told is not told', people],
+  [
+    'sessions/presence.ts',
+    'this.#gone = wasAlive ? gone : new Set()',
+    'this.#gone = gone',
+    'who has lost its lease judges others',
+    presence,
+  ],
+  ['sessions/presence.ts', '<= MAX_PRESENCE_STATE_BYTES)', '<= MAX_PRESENCE_STATE_BYTES + 1)', 'a state may be a byte too large', presence],
+  [
+    'sessions/presence-pace.ts',
+    'if (sessions <= 100) return 250',
+    'if (sessions < 100) return 250',
+    'a hundred are too many for 4 frames a second',
+    presence,
+  ],
+  ['sessions/presence-pace.ts', 'return sessions <= 1_000 ? 1_000 : 5_000', 'return 1_000', 'thousands get a frame a second', presence],
+  [
+    'sessions/presence-pace.ts',
+    'this.#held.set(key, news)',
+    'if (!this.#held.has(key)) this.#held.set(key, news)',
+    'the oldest of what is held goes out',
+    people,
+  ],
+  ['sessions/feed.ts', 'if (isPresenceKey(value.key)) this.#pace.hold(news)\n      else ', '', 'presence goes out at once', presence],
+  ['sessions/attendance.ts', 'this.#presence.hideEverywhere(session.id)', '', 'who is gone stays shown', presence],
+  ['sessions/joins.ts', 'if (presence) assertState(presence)', '', 'any state joins', presence],
+  [
+    'sessions/presence.ts',
+    'for (const session of roll.sessions) this.hide(session, project)\n    roll.unheard()',
+    'roll.unheard()',
+    'who is not heard any more stays shown',
+    presence,
+  ],
+  [
+    'sessions/presence.ts',
+    'if (roll.others.some((process) => this.#gone.has(process))) roll.touch()\n      else roll.retry()',
+    'roll.retry()',
+    'nobody looks after the dead',
+    presence,
+  ],
+  // Claims
+  [
+    'sessions/claims.ts',
+    'if (claim && claim.user.id !== user.id) {',
+    'if (claim && user.id === "") {',
+    'a claim of somebody else is taken',
+    claims,
+  ],
+  [
+    'sessions/claims.ts',
+    'Math.max(clock.today() + ttlMs, claim ? Date.parse(claim.until) : 0)',
+    'clock.today() + ttlMs',
+    'a claim is shortened',
+    claims,
+  ],
+  ['sessions/claims.ts', 'ttlMs > MAX_CLAIM_TTL_MS', 'ttlMs > MAX_CLAIM_TTL_MS + 1', 'a claim may last a millisecond too long', claims],
+  ['sessions/claims.ts', 'if (claim?.user.id !== user.id) return\n', 'if (!claim) return\n', 'anybody releases', claims],
+  [
+    'sessions/claims.ts',
+    "key, version, body: latestBody('claim', claim) }",
+    "key, body: latestBody('claim', claim) }",
+    'the last one to write has the claim',
+    claims,
+  ],
+  [
+    'sessions/claims.ts',
+    'key, version: version + 1, body: TOMBSTONE_BODY }',
+    'key, body: TOMBSTONE_BODY }',
+    'what has changed is ended',
+    people,
+  ],
+  ['sessions/claims.ts', ' || Date.parse(claim.until) <= clock.today()', '', 'what is over holds', claims],
+  ['sessions/claims.ts', '(own.get(key)?.until === claim.until ? 0 : OTHERS_WAIT_MS)', '0', 'all end a claim at once', claims],
+  [
+    'sessions/claims.ts',
+    'if (!desk.told.includes(claim.user.id)) await ask(project)',
+    '',
+    'a claim is heard before its user is told of',
+    claims,
+  ],
+  [
+    'sessions/claims.ts',
+    'await ask(project)\n      for (const [key, one] of due())',
+    ';\n      for (const [key, one] of due())',
+    'nobody asks whether the user is elsewhere',
+    claims,
+  ],
+  ['sessions/claims.ts', 'else one.absentSince ??= clock.now()', '', 'nobody sees that a user is gone', people],
+  [
+    'sessions/claims.ts',
+    'if (absentSince === null) ask(project).catch(() => onChange(project))\n    else onChange(project)',
+    'onChange(project)',
+    'who is back is told of too late',
+    claims,
+  ],
+  ['sessions/attendance.ts', "if (role === null || !hasRole(role, 'analyst'))", 'if (role === null)', 'a viewer claims', claims],
+  [
+    'sessions/attendance.ts',
+    'for (const project of projects) this.#claims.moved(project, user)',
+    '',
+    'who closes keeps its claims',
+    claims,
+  ],
+  [
+    'bus/redis-subscription.ts',
+    'if (body === TOMBSTONE_BODY) this.#versions.delete(key)\n      else ',
+    '',
+    'keys are remembered for ever',
+    ['test/bus/redis-subscription.test.ts'],
+  ],
+  ['bus/memory-bus.ts', 'const wasAlive = this.#leases.delete(process)', 'const wasAlive = true', 'every lease was alive', bus],
   // Transport
   [
     'transport/ws.ts',

@@ -150,12 +150,10 @@ export class Presence {
 
   /** The first lease is taken when something is told for the first time, and renewed while something is looked after. */
   #believed(): Promise<void> {
-    this.#firstLease ??= this.#renew()
-      .then(() => undefined)
-      .catch((error) => {
-        this.#firstLease = null
-        throw error
-      })
+    this.#firstLease ??= this.#renew().catch((error) => {
+      this.#firstLease = null
+      throw error
+    })
     return this.#firstLease
   }
 
@@ -168,26 +166,19 @@ export class Presence {
       }
       this.#renewLater()
       // What could not be renewed is tried again the next time.
-      this.#renew().then(
-        (wasAlive) => this.#lookAfter(wasAlive),
-        () => undefined,
-      )
+      this.#renew().catch(() => undefined)
     })
   }
 
-  async #renew(): Promise<boolean> {
+  /** Renews the lease, and has cleared away what the dead have left. */
+  async #renew(): Promise<void> {
     const others = new Set([...this.#rolls.values()].flatMap((roll) => roll.others))
     const { bus, lease } = this.#options
     const { wasAlive, gone } = await bus.renewLease(this.#process, lease.ttlMs, others)
     // Who has lost its own lease, by a Redis that was away or lost its data, judges nobody: the others may not have had the time either.
     this.#gone = wasAlive ? gone : new Set()
-    return wasAlive
-  }
-
-  /** Who may have been given up tells again that it is here; what the dead have left is cleared away. */
-  #lookAfter(wasAlive: boolean): void {
     for (const roll of this.#rolls.values()) {
-      if (!wasAlive || roll.others.some((process) => this.#gone.has(process))) roll.touch()
+      if (roll.others.some((process) => this.#gone.has(process))) roll.touch()
       else roll.retry()
     }
   }

@@ -127,10 +127,9 @@ export class Roll {
     if (isNews) this.touch()
   }
 
-  /** The project is not heard any more, for nobody here has joined it. */
+  /** The project is not heard any more, for nobody here has joined it; own sessions have been hidden. */
   unheard(): void {
     this.#heard.clear()
-    for (const session of this.#own.keys()) this.#own.delete(session)
     if (this.#published.size > 0 || this.#hasReport) this.touch()
   }
 

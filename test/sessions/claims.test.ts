@@ -246,6 +246,29 @@ describe('the end of a claim', () => {
     expect(watcher.claims).toEqual({})
   })
 
+  test('[R9] does not wait for who would tell it: at its time the target is free', async () => {
+    const [ana, ben] = [await processes.join(1, 'ana'), await processes.join(2, 'ben')]
+    await ask(ana, 'claim', 'match/1', 5_000)
+    processes.wires[1]!.cut()
+    await pass(4_999)
+    expect(await ask(ben, 'claim', 'match/1')).toMatchObject({ code: 'CLAIMED' })
+    await pass(1)
+    expect(await ask(ben, 'claim', 'match/1')).toMatchObject({ type: 'claimed' })
+  })
+
+  test('[R8] [R9] is not brought by a process that has not heard of an extension', async () => {
+    const ana = await processes.join(1, 'ana')
+    const deaf = await processes.onlooker(2)
+    await ask(ana, 'claim', 'match/1', 5_000)
+    await pass(20)
+    expect(deaf.claims).toHaveProperty(['match/1'])
+    processes.wires[2]!.isDeaf = true
+    await ask(ana, 'claim', 'match/1', 60_000)
+    await pass(20_000)
+    expect(watcher.claims).toHaveProperty(['match/1'])
+    expect(watcher.gone).toEqual([])
+  })
+
   test('[R9] a claim that all processes have left is ended by who comes first', async () => {
     await ask(await processes.join(1, 'ana'), 'claim', 'match/1', 5_000)
     await processes.fixtures[1]!.live.stop()
@@ -301,8 +324,12 @@ describe('the end of a claim', () => {
   test.each([0, 1, 2])('[R10] does not come when the user is back within 10 s, on process %i', async (no) => {
     const ana = await processes.join(1, 'ana')
     await ask(ana, 'claim', 'match/1', MAX_CLAIM_TTL_MS)
+    const busy = await processes.join(no, 'busy')
     ana.socket.close(1000)
-    await pass(9_990)
+    await pass(9_900)
+    // What is told of others is told soon, but not at once.
+    busy.send({ type: 'presence', project: processes.project, state: {} })
+    await pass(90)
     await processes.join(no, 'ana')
     await pass(60_000)
     expect(watcher.claims).toHaveProperty(['match/1'])

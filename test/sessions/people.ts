@@ -15,6 +15,8 @@ export class Onlooker<Client extends { readonly received: ServerMessage[] } = Me
   readonly latest = new Map<string, Latest>()
   /** Frames with news of who is present. */
   presenceFrames = 0
+  /** Keys that were live and are not, as often as that was told. */
+  readonly gone: string[] = []
 
   constructor(client: Client) {
     this.client = client
@@ -33,6 +35,7 @@ export class Onlooker<Client extends { readonly received: ServerMessage[] } = Me
         const before = this.latest.get(value.key)
         if (before && before.version >= value.version) throw new Error(`${value.key} went from ${before.version} to ${value.version}`)
         this.latest.set(value.key, value)
+        if (value.data === null) this.gone.push(value.key)
       }
     }
     const live = [...this.latest.values()].filter(({ key, data }) => key.startsWith(prefix) && data !== null)
@@ -187,6 +190,8 @@ export class Processes {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.fixtures.map(({ live }) => live.stop()))
+    const stopped = Promise.all(this.fixtures.map(({ live }) => live.stop()))
+    await this.clock.advance(2_000)
+    await stopped
   }
 }

@@ -159,6 +159,11 @@ describe('who is present, among many', () => {
     await processes.clock.advance(1_000)
     expect([Object.keys(watcher.people).length, watcher.count]).toEqual([100, 102])
     expect(names(watcher.people)).not.toContain('user 100')
+    // Nobody has heard of the others, and who moves keeps its place.
+    clients[0]!.send({ type: 'presence', project: processes.project, state: { moved: true } })
+    await processes.clock.advance(1_000)
+    expect(names(watcher.people)).toContain('user 0')
+    expect(watcher.latest.size).toBe(101)
     clients[50]!.socket.close(1000)
     await processes.clock.advance(2_000)
     expect([Object.keys(watcher.people).length, watcher.count]).toEqual([100, 101])
@@ -201,6 +206,8 @@ describe('who is present, among many', () => {
   test('[R4] however many processes tell of however many, a session gets no more frames', async () => {
     processes = new Processes(4)
     const watcher = await processes.onlooker(0)
+    let messages = 0
+    await processes.bus.subscribe(processes.project, { onMessage: () => void messages++, onLost: () => undefined })
     const clients = await Promise.all([0, 1, 2, 3].map((no) => processes.join(no, `user ${no}`)))
     for (let at = 0; at < 1_000; at++) {
       clients[at % 4]!.send({ type: 'presence', project: processes.project, state: { at } })
@@ -208,6 +215,8 @@ describe('who is present, among many', () => {
     }
     expect(watcher.count).toBe(4)
     expect(watcher.presenceFrames).toBeLessThanOrEqual(41)
+    // Nor does the bus: each process tells at most so often.
+    expect(messages).toBeLessThanOrEqual(4 * 41)
   })
 
   test('[R1] [R2] of two thousand that came and went, shown or not, nothing is left', async () => {
@@ -322,9 +331,13 @@ describe('who is present, over several processes', () => {
 
   test('[R5] a bus that was away for all makes nobody disappear', async () => {
     const watcher = await processes.onlooker(0)
-    const clients = [await processes.join(0, 'ana'), await processes.join(1, 'ben')]
-    for (const client of clients) show(client)
-    await pass(1_000)
+    const clients: MemoryClient[] = []
+    for (const [no, user] of ['ana', 'ben'].entries()) {
+      clients.push(await processes.join(no, user))
+      show(clients[no]!)
+      // They renew their leases at different times.
+      await pass(2_500)
+    }
     for (const wire of processes.wires) wire.cut()
     await pass(60_000)
     for (const wire of processes.wires) await wire.mend()
@@ -333,7 +346,44 @@ describe('who is present, over several processes', () => {
       await pass(1_000)
       expect(names(watcher.people).sort()).toEqual(['ana', 'ben'])
     }
-    expect(watcher.count).toBe(2)
+    expect([watcher.count, watcher.gone]).toEqual([2, []])
+  })
+
+  test('[R2] who leaves while it is told of is gone all the same', async () => {
+    await processes.stop()
+    processes = new Processes(2, { lagMs: () => 40 })
+    const client = await processes.fixtures[1]!.signIn('watcher')
+    const ben = await processes.fixtures[0]!.signIn('ben')
+    for (const one of [client, ben]) one.send({ type: 'join', ref: 1, project: processes.project })
+    await pass(500)
+    const watcher = new Onlooker(client)
+    for (const ms of [10, 50, 90, 130]) {
+      show(ben)
+      await pass(ms)
+      ben.send({ type: 'leave', ref: 2, project: processes.project })
+      await pass(2_000)
+      expect([watcher.people, watcher.count ?? 0], `after ${ms} ms`).toEqual([{}, 0])
+      ben.send({ type: 'join', ref: 3, project: processes.project })
+      await pass(500)
+    }
+  })
+
+  test('[R2] [J7] who is told to join again and does not is shown as long as its process hears the project', async () => {
+    const watcher = await processes.onlooker(0)
+    const ben = await processes.join(1, 'ben')
+    show(ben)
+    await pass(1_000)
+    await processes.wires[1]!.mend()
+    expect(ben.types).toContain('rejoin')
+    // It may still say what it is at.
+    ben.send({ type: 'presence', project: processes.project, state: { page: 2 } })
+    await pass(4_900)
+    expect(Object.values(watcher.people)).toMatchObject([{ state: { page: 2 } }])
+    await pass(500)
+    expect([watcher.people, watcher.count]).toEqual([{}, 0])
+    ben.received.length = 0
+    ben.send({ type: 'presence', project: processes.project, state: {} })
+    expect(ben.received).toMatchObject([{ type: 'error', ref: null, code: 'NOT_JOINED' }])
   })
 
   test('[R5] a process that stops takes its sessions with it at once', async () => {
