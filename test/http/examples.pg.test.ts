@@ -60,7 +60,7 @@ describe.skipIf(!hasCurl)('docs/http.md', () => {
     expect(stdout).toContain('{"count":1}')
     expect(stdout).toMatch(/2 records and 1 record matched by hand, left and right differ by -8 EUR: bank fee$/m)
     expect(stdout).toMatch(/^removed$/m)
-    expect(stdout).toContain('"assignee":{"id":"ben","name":"Ben"},"dueAt":"2026-08-01T09:00:00.000Z"')
+    expect(stdout).toMatch(/^Ben$/m)
     expect(stdout).toMatch(/^match,status,automatic,rule,/m)
     expect(stdout).toContain('"externalId":"B3"')
     expect(stdout).toContain("{ key: 'till/7', version: 1 }")
