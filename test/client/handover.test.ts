@@ -138,6 +138,25 @@ describe('[D10] when its process goes away, the client', () => {
     expect(room.phase).toBe('joined')
   })
 
+  test('[D10] hears of a room that has moved nothing more over the old one', async () => {
+    const other = fixture.client.join('q')
+    old.receive(joined(old.last('join').ref, 1, { project: 'q', mode: 'snapshot' }))
+    goAway(old, 0)
+    await fixture.clock.advance(0)
+    const next = fixture.sockets[1]!
+    next.welcome()
+    const [first, second] = next.last('hello').joins!
+    next.receive(joined(first!.ref, 7))
+    old.receive(deliver([event(8)]))
+    old.receive({ type: 'rejoin', project: 'p', reason: 'lagged' })
+    old.receive({ type: 'left', ref: null, project: 'p', reason: 'revoked' })
+    expect(fixture.heard).toEqual(['joined'])
+    expect(next.sent).toHaveLength(1)
+    next.receive(joined(second!.ref, 1, { project: 'q' }))
+    expect(old.closedWith).toBe(1000)
+    expect([room.phase, other.phase]).toEqual(['joined', 'joined'])
+  })
+
   test('[D10] leaves and joins rooms over both while it moves', async () => {
     goAway(old, 0)
     await fixture.clock.advance(0)

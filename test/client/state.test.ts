@@ -71,6 +71,11 @@ describe('the stream of a project', () => {
     expect(lower.latest).toHaveLength(1)
   })
 
+  test('[D2] drops events of a resumed join that it has', () => {
+    const resumed = receiveJoined(startJoin(at5()), joined(6, { mode: 'resumed', events: [event(5), event(6)] }))
+    expect(seqs(resumed.events)).toEqual([6])
+  })
+
   test('[J4] takes the position of a snapshot even when it lies behind', () => {
     const rewound = receiveJoined(startJoin(at5()), joined(2, { position: { epoch: 'b', seq: 2, id: 'x' } }))
     expect(rewound.state.position).toEqual({ epoch: 'b', seq: 2, id: 'x' })

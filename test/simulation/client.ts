@@ -55,15 +55,16 @@ export class SimulatedClient {
     this.rooms.set(project, room)
     const checker = this.#checker(project)
     checker.leave()
-    room.onJoined((joined) => {
-      checker.joined(joined)
-      return this.#options.handle()
-    })
-    room.on('event', (event) => {
-      checker.event(event)
-      return this.#options.handle()
-    })
-    room.onLatest(() => this.#options.handle())
+    const hear = (note: () => void) => {
+      checker.call()
+      note()
+      const done = this.#options.handle()
+      if (done instanceof Promise) checker.wait(done)
+      return done
+    }
+    room.onJoined((joined) => hear(() => checker.joined(joined)))
+    room.on('event', (event) => hear(() => checker.event(event)))
+    room.onLatest(() => hear(() => undefined))
   }
 
   leave(project: string): void {

@@ -15,11 +15,26 @@ export class HandlerChecker {
   readonly #situations: Situations
   readonly #handled = new Set<string>()
   #place: Position | null = null
+  #waiting: Promise<unknown> | null = null
 
   constructor(project: string, history: History, situations: Situations) {
     this.#project = project
     this.#history = history
     this.#situations = situations
+  }
+
+  /** A handler is called, before anything else is said of it. */
+  call(): void {
+    if (this.#waiting !== null) this.#fault('[D3] a handler is called while another one is not done')
+  }
+
+  /** The handler that was called is done when this is. */
+  wait(done: Promise<unknown>): void {
+    this.#waiting = done
+    const end = () => {
+      if (this.#waiting === done) this.#waiting = null
+    }
+    void done.then(end, end)
   }
 
   joined({ snapshot, position }: Joined): void {
@@ -40,8 +55,10 @@ export class HandlerChecker {
     if (this.#place !== null) this.#place = { epoch: this.#place.epoch, seq, id }
   }
 
+  /** What is under way goes on, unheard. */
   leave(): void {
     this.#place = null
+    this.#waiting = null
   }
 
   /** Everything was handled, up to where the room says that it is. */
