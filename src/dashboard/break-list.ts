@@ -53,6 +53,21 @@ export class BreakList {
     }
   }
 
+  /** Reads the beginning again: what is on the screen is brought up to date in its place. */
+  async refresh(): Promise<void> {
+    if (this.state.value.breaks === null) return
+    try {
+      const { items, nextCursor } = await this.#read({ ...this.filter, cursor: null })
+      const { breaks, cursor } = this.state.value
+      const last = breaks?.at(-1)
+      // They come in the order of their ids: what lies behind the last is not read yet, not new.
+      for (const view of items) if (cursor === null || last === undefined || view.id <= last.id) this.take(view)
+      if (breaks?.length === 0) this.state.set({ ...this.state.value, cursor: nextCursor })
+    } catch {
+      // What is shown stays; the next news tries again.
+    }
+  }
+
   /** Takes a newer state of a break in its place, or counts it when it is new and fits. */
   take(view: BreakView): void {
     const { breaks } = this.state.value

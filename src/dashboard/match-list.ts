@@ -19,7 +19,7 @@ export type ReadMatches = (query: MatchFilter & { readonly limit: number; readon
 
 /** Small, so that the first rows are there at once. */
 const FIRST_PAGE = 100
-const PAGE = 500
+const PAGE = 250
 /** Rows that are fetched ahead of the one that is looked at: some screens of fast scrolling. */
 const AHEAD = 1_000
 const RETRY_MS = 1_000
@@ -40,6 +40,9 @@ export class MatchList {
   readonly #inFrame: (draw: () => void) => () => void
   readonly #entries: Entry[] = []
   readonly #places = new Map<string, number>()
+  /** Where each page began, so that it can be read again. */
+  readonly #pages: { readonly start: number; readonly cursor: string | null; readonly limit: number }[] = []
+  #seen = 0
   #cursor: string | null = null
   #isLoading = false
   #isLoaded = false
@@ -108,8 +111,9 @@ export class MatchList {
     return this.#places.get(id) ?? -1
   }
 
-  /** Reads on when `index` comes near the end of what was read. */
+  /** Rows up to `index` are looked at: reads on when that comes near the end of what was read. */
   need(index: number): void {
+    this.#seen = index
     const isNear = index + AHEAD > this.#entries.length
     if (isNear && !this.isComplete && !this.#isLoading && this.#error === null) void this.#load()
   }
@@ -164,6 +168,27 @@ export class MatchList {
     this.markStale()
   }
 
+  /** Reads the page that is looked at again: its rows are brought up to date in their places. */
+  async refresh(): Promise<void> {
+    const page = this.#pages.findLast(({ start }) => start < Math.max(1, this.#seen))
+    if (page === undefined || this.#isStale || this.#isClosed) return
+    try {
+      const { items } = await this.#read({ ...this.filter, limit: page.limit, cursor: page.cursor })
+      if (this.#isClosed) return
+      // What lies behind the last known one may not be read yet: that is not new.
+      const end = this.isComplete ? items.length : items.findLastIndex(({ id }) => this.#places.has(id)) + 1
+      for (const match of items.slice(0, end)) this.take(match)
+      const found = new Set(items.map(({ id }) => id))
+      const isGone = ({ row, pending }: Entry) => !found.has(row.id) && pending === null && !this.#isOutside({ row })
+      // Up to the last one that was found: those behind it may only have been pushed off the page.
+      const last = Math.max(page.start, ...items.map(({ id }) => this.placeOf(id)))
+      if (this.#entries.slice(page.start, last).some(isGone)) this.markStale()
+      this.#changed()
+    } catch {
+      // What is shown stays; the next news tries again.
+    }
+  }
+
   markStale(): void {
     // With nothing on the screen nothing can move under a pointer.
     if (this.#isLoaded && this.#entries.length === 0) this.#startAgain()
@@ -187,6 +212,7 @@ export class MatchList {
   #startAgain(): void {
     this.#isLoaded = false
     this.#cursor = null
+    this.#pages.length = 0
     void this.#load()
   }
 
@@ -197,6 +223,7 @@ export class MatchList {
       const limit = this.#isLoaded ? PAGE : FIRST_PAGE
       const page = await this.#read({ ...this.filter, limit, cursor: this.#cursor })
       if (this.#isClosed) return
+      this.#pages.push({ start: this.#entries.length, cursor: this.#cursor, limit })
       for (const match of page.items) this.#append(match)
       this.#cursor = page.nextCursor
       this.#isLoaded = true
@@ -228,7 +255,7 @@ export class MatchList {
     )
   }
 
-  #isOutside({ row }: Entry): boolean {
+  #isOutside({ row }: Pick<Entry, 'row'>): boolean {
     return this.filter.status !== null && row.status !== this.filter.status
   }
 

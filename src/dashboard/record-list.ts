@@ -36,6 +36,24 @@ export class RecordList {
     return cursor === null || this.#isLoading ? Promise.resolve() : this.#load(cursor)
   }
 
+  /** Ids of the beginning that are open no more, and how many are there that were not. */
+  async compare(): Promise<{ readonly gone: readonly string[]; readonly unseen: number }> {
+    const { records, cursor } = this.state.value
+    if (records === null) return { gone: [], unseen: 0 }
+    const page = await this.#read({ q: this.#query, cursor: null })
+    const found = new Set(page.items.map(({ id }) => id))
+    const last = page.items.at(-1)
+    // They come in the order of their ids.
+    const isCovered = ({ id }: RecordView) => page.nextCursor === null || (last !== undefined && id <= last.id)
+    const known = new Set(records.map(({ id }) => id))
+    const end = records.at(-1)
+    const isRead = ({ id }: RecordView) => cursor === null || (end !== undefined && id <= end.id)
+    return {
+      gone: records.filter((record) => isCovered(record) && !found.has(record.id)).map(({ id }) => id),
+      unseen: page.items.filter((record) => isRead(record) && !known.has(record.id)).length,
+    }
+  }
+
   async #load(cursor: string | null): Promise<void> {
     const ours = ++this.#request
     this.#isLoading = true

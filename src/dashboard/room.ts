@@ -1,14 +1,15 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { Room as LiveRoom } from '../client/index.js'
-import { type Claim, type Event, isKnownEvent, isKnownLatest, type Latest } from '../protocol/events.js'
-import type { BreakView, JobView, MatchView, ProjectView, Role, Snapshot, SourceView, Summary, UserRef } from '../protocol/views.js'
+import { type Claim, type Event, isKnownEvent, isKnownLatest, type KnownEvent, type Latest } from '../protocol/events.js'
+import type { BreakView, JobView, MatchView, ProjectView, Role, Snapshot, Summary, UserRef } from '../protocol/views.js'
 import { type Activity, describe } from './activity.js'
 import { ApiError, api } from './api.js'
 import { ClaimHolder } from './claims.js'
 import { inFrame } from './frames.js'
 import { mergeJob } from './jobs.js'
-import { live } from './live.js'
+import { link, live } from './live.js'
 import { type Person, peopleOf } from './people.js'
+import { Queries } from './queries.js'
 import type { ProjectTab } from './route.js'
 import { Store } from './store.js'
 
@@ -28,6 +29,8 @@ export type RoomState =
 /** What every page of a project gets. */
 export interface OpenProjectProps {
   readonly room: Room
+  /** Why nothing can be changed now, as a sentence; null: everything may. */
+  readonly blocked: string | null
   readonly state: RoomState & { kind: 'open' }
   readonly user: UserRef
 }
@@ -38,7 +41,6 @@ export interface RoomListener {
   /** Many matches were decided at once, or taken back. */
   readonly onBulk?: (bulk: Bulk) => void
   readonly onBreak?: (view: BreakView) => void
-  readonly onSource?: (source: SourceView, isRemoved: boolean) => void
   /** More changed than was told one by one: what is shown must be read again. */
   readonly onStale?: () => void
 }
@@ -55,9 +57,23 @@ export interface Bulk {
 
 /** A figure changes at most four times a second. */
 const PROGRESS_INTERVAL_MS = 250
-/** Everybody hears the same event at once; the answers to it are fetched spread over this time. */
-const REFETCH_SPREAD_MS = 500
 const MAX_ACTIVITY = 12
+/** Mostly it is over before anybody could read it. */
+const CATCHING_UP_AFTER_MS = 300
+/** Tags of the answers that an event makes stale (PROTOCOL §6). */
+const STALE_BY: Readonly<Partial<Record<KnownEvent['type'], readonly string[]>>> = {
+  'job.completed': ['jobs', 'matches', 'breaks', 'records'],
+  'job.failed': ['jobs', 'matches', 'breaks', 'records'],
+  'job.cancelled': ['jobs', 'matches', 'breaks', 'records'],
+  'match.created': ['matches', 'breaks', 'records'],
+  'match.decided': ['matches', 'breaks', 'records'],
+  'match.removed': ['matches', 'breaks', 'records'],
+  'matches.decided': ['matches', 'breaks', 'records'],
+  'break.changed': ['breaks'],
+  'source.imported': ['sources', 'records'],
+  'source.removed': ['sources', 'records'],
+  'member.changed': ['members'],
+}
 
 /** A project as long as its pages are open: the socket feeds it, pages watch it. */
 export class Room {
@@ -68,20 +84,29 @@ export class Room {
   readonly people = new Store<readonly Person[]>([])
   /** Who is at work on what, by target. */
   readonly claims = new Store<ReadonlyMap<string, Claim>>(new Map())
+  /** The connection is back, and what happened meanwhile is still on its way. */
+  readonly isCatchingUp = new Store(false)
+  /** What of this project is on the screen. */
+  readonly queries = new Queries()
   readonly #listeners = new Set<RoomListener>()
   readonly #live: LiveRoom
   readonly #holder: ClaimHolder
   #stopFrame = () => {}
   #isDrawing = false
+  readonly #stopLink: () => void
+  #catchingUp: ReturnType<typeof setTimeout> | undefined
   #pending = new Map<string, JobView>()
   #progressTimer: ReturnType<typeof setTimeout> | undefined
   #shownAt = 0
-  #refetchTimer: ReturnType<typeof setTimeout> | undefined
+  /** The server tells of stale answers itself, by their tags. */
+  #isToldOfStale = false
 
   constructor(id: string, userId: string) {
     this.id = id
     this.#live = live.join(id)
     this.#holder = new ClaimHolder(this.#live, userId)
+    this.#stopLink = link.watch(() => this.#followLink())
+    this.queries.show(['records', 'matches', 'breaks', 'jobs', 'sources'], () => this.#loadSummary())
     this.#live.onPresence(() => this.#drawPeople(userId))
     this.#live.onClaims(() => this.#drawPeople(userId))
     this.#live.onJoined(({ role, snapshot }) => this.#open(role, snapshot))
@@ -103,8 +128,10 @@ export class Room {
     this.#holder.hold(null)
     this.#live.leave()
     this.#stopFrame()
+    this.#stopLink()
+    clearTimeout(this.#catchingUp)
     clearTimeout(this.#progressTimer)
-    clearTimeout(this.#refetchTimer)
+    this.queries.close()
   }
 
   listen(listener: RoomListener): () => void {
@@ -132,7 +159,15 @@ export class Room {
     this.#tell((listener) => listener.onBreak?.(view))
   }
 
+  #followLink(): void {
+    clearTimeout(this.#catchingUp)
+    if (link.value.kind !== 'live' || this.#live.phase !== 'joining' || this.state.value.kind !== 'open') return
+    this.#catchingUp = setTimeout(() => this.isCatchingUp.set(this.#live.phase === 'joining'), CATCHING_UP_AFTER_MS)
+  }
+
   #open(role: Role, snapshot: Snapshot | null): void {
+    clearTimeout(this.#catchingUp)
+    this.isCatchingUp.set(false)
     const held = this.state.value
     if (snapshot === null) {
       // Resumed: what was missed follows as events. Only the role has none.
@@ -150,6 +185,7 @@ export class Room {
     if (!isKnownEvent(event)) return
     const line = describe(event)
     if (line !== null) this.activity.set([line, ...this.activity.value.filter(({ id }) => id !== line.id)].slice(0, MAX_ACTIVITY))
+    this.#staleBy(event)
     switch (event.type) {
       case 'job.queued':
       case 'job.started':
@@ -162,7 +198,6 @@ export class Room {
         if (event.type === 'job.queued' || event.type === 'job.started') break
         const held = this.state.value
         if (held.kind === 'open') this.state.set({ ...held, isCounting: true })
-        this.#refetch()
         this.#tell((listener) => listener.onStale?.())
         break
       }
@@ -170,7 +205,6 @@ export class Room {
       case 'match.decided':
       case 'match.removed': {
         const { match } = event.data
-        this.#refetch()
         this.#tell((listener) => listener.onMatch?.(match))
         break
       }
@@ -179,22 +213,12 @@ export class Room {
         const textOf = (name: string) => (typeof filter[name] === 'string' ? filter[name] : null)
         const by = this.people.value.find(({ user }) => user.id === event.actor)?.user ?? null
         const bulk = { minConfidence: textOf('minConfidence'), rule: textOf('rule'), count, isUndone: event.data.undone, by, at: event.at }
-        this.#refetch()
         this.#tell((listener) => listener.onBulk?.(bulk))
         break
       }
       case 'break.changed': {
         const view = event.data.break
-        this.#refetch()
         this.#tell((listener) => listener.onBreak?.(view))
-        break
-      }
-      case 'source.imported':
-      case 'source.removed': {
-        const { source } = event.data
-        const isRemoved = event.type === 'source.removed'
-        this.#refetch()
-        this.#tell((listener) => listener.onSource?.(source, isRemoved))
         break
       }
       case 'project.changed': {
@@ -218,6 +242,10 @@ export class Room {
   }
 
   #receiveLatest(latest: Latest): void {
+    if (latest.type === 'cache.invalidated' && typeof latest.data?.tag === 'string') {
+      this.#isToldOfStale = true
+      this.queries.invalidate(latest.data.tag)
+    }
     if (!isKnownLatest(latest) || latest.type !== 'job.progress' || latest.data === null) return
     this.#pending.set(latest.data.job.id, latest.data.job)
     if (this.#progressTimer !== undefined) return
@@ -238,20 +266,22 @@ export class Room {
     if (next !== held.jobs) this.state.set({ ...held, jobs: next })
   }
 
-  #refetch(): void {
-    if (this.#refetchTimer !== undefined) return
-    this.#refetchTimer = setTimeout(async () => {
-      this.#refetchTimer = undefined
-      try {
-        const summary = await api.summary(this.id)
-        const held = this.state.value
-        if (held.kind !== 'open') return
-        this.state.set({ ...held, isCounting: false, summary: summary.revision >= held.summary.revision ? summary : held.summary })
-      } catch (error) {
-        // The figures stay as they are until the next event; a lost session is shown by whoever watches it.
-        if (error instanceof ApiError && error.status === 429) this.#refetch()
-      }
-    }, Math.random() * REFETCH_SPREAD_MS)
+  /** Unless the server tells itself what is stale, an event says it. */
+  #staleBy(event: KnownEvent): void {
+    if (this.#isToldOfStale) return
+    for (const tag of STALE_BY[event.type] ?? []) this.queries.invalidate(tag)
+  }
+
+  async #loadSummary(): Promise<void> {
+    try {
+      const summary = await api.summary(this.id)
+      const held = this.state.value
+      if (held.kind !== 'open') return
+      this.state.set({ ...held, isCounting: false, summary: summary.revision >= held.summary.revision ? summary : held.summary })
+    } catch (error) {
+      // The figures stay as they are until the next event; a lost session is shown by whoever watches it.
+      if (error instanceof ApiError && error.status === 429) this.queries.invalidate('records')
+    }
   }
 
   #tell(call: (listener: RoomListener) => void): void {

@@ -31,28 +31,26 @@ const idsOf = ({ entries }: MatchList) => entries.map(({ row }) => row.id)
 
 describe('the list of matches', () => {
   test('reads on as it is looked at, each page once', async () => {
-    const { list } = makeList(many(2_500))
+    const { list } = makeList(many(1_250))
     list.need(0)
     list.need(0)
     await settle()
     expect(list.entries.length).toBe(100)
     for (const [seen, read] of [
-      [10, 600],
-      [20, 1_100],
-      [30, 1_100],
-      [1_090, 1_600],
+      [10, 350],
+      [20, 600],
+      [30, 850],
+      [40, 1_100],
+      [50, 1_100],
+      [101, 1_250],
+      [1_250, 1_250],
     ] as const) {
       list.need(seen)
       await settle()
       expect(list.entries.length, `after row ${seen}`).toBe(read)
+      expect(list.isComplete).toBe(read === 1_250)
     }
-    expect(list.isComplete).toBe(false)
-    for (const seen of [1_600, 2_100, 2_500]) {
-      list.need(seen)
-      await settle()
-    }
-    expect(list.isComplete).toBe(true)
-    expect(new Set(idsOf(list)).size).toBe(2_500)
+    expect(new Set(idsOf(list)).size).toBe(1_250)
   })
 
   test('a decision changes an entry in its place; an older state does not', async () => {
@@ -113,5 +111,46 @@ describe('the list of matches', () => {
     expect([idsOf(list), list.isStale]).toEqual([['late'], false])
     list.markStale()
     expect(list.isStale).toBe(true)
+  })
+
+  test('what is looked at is read again in its place; what came is counted, what went unseen makes the list stale', async () => {
+    const stored = many(120)
+    const { list } = makeList(stored)
+    list.need(0)
+    await settle()
+    list.need(10)
+    await settle()
+    stored[3] = matchView('m3', { confidence: '0.91000', version: 2 })
+    await list.refresh()
+    expect([list.get('m3')?.row.confidence, list.unseen, list.isStale]).toEqual(['0.91000', 0, false])
+    stored.splice(1, 0, matchView('new'))
+    await list.refresh()
+    expect([idsOf(list).length, list.unseen, list.isStale]).toEqual([120, 1, false])
+    stored.splice(0, 1)
+    await list.refresh()
+    expect([idsOf(list)[0], list.isStale]).toEqual(['m0', true])
+  })
+
+  test('a bulk decision shows where it reached, and so does taking it back', async () => {
+    const { list } = makeList([matchView('sure', { confidence: '0.99000' }), matchView('less', { confidence: '0.94000' })])
+    list.need(0)
+    await settle()
+    const by = { id: 'ana', name: 'Ana' }
+    const bulk = { minConfidence: '0.95', rule: null, count: 1, isUndone: false, by, at: '2026-11-25T10:00:00.000Z' }
+    list.takeBulk(bulk)
+    expect(list.entries.map(({ row }) => row.status)).toEqual(['confirmed', 'proposed'])
+    list.takeBulk({ ...bulk, minConfidence: null, isUndone: true, by: { id: 'ben', name: 'Ben' } })
+    expect(list.get('sure')?.row.status, 'what Ben took back was not this').toBe('confirmed')
+    list.takeBulk({ ...bulk, minConfidence: null, isUndone: true })
+    expect(list.get('sure')?.row.status).toBe('proposed')
+  })
+
+  test('the least sure of what a limit reaches, when it was read so far', async () => {
+    const stored = Array.from({ length: 300 }, (_, index) => matchView(`m${index}`, { confidence: (0.99 - index / 1_000).toFixed(5) }))
+    const { list } = makeList(stored)
+    list.need(0)
+    await settle()
+    expect(list.leastSure('0.95', null).map(({ confidence }) => confidence)).toEqual(['0.95200', '0.95100', '0.95000'])
+    expect(list.leastSure('0.8', null)).toEqual([])
   })
 })

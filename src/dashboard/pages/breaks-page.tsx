@@ -18,7 +18,7 @@ import { useStore } from '../store.js'
 import { showToast } from '../toasts.js'
 
 /** Rows that no match explains: why, what came closest, whose they are and until when. */
-export function BreaksPage({ room, state, user }: OpenProjectProps) {
+export function BreaksPage({ room, blocked, user }: OpenProjectProps) {
   const [filter, setFilter] = useState<BreakFilter>(OPEN_BREAKS)
   const [isGrouped, setGrouped] = useState(false)
   const [selected, setSelected] = useState<BreakView | null>(null)
@@ -27,18 +27,25 @@ export function BreaksPage({ room, state, user }: OpenProjectProps) {
   const details = useMemo(() => new Details((id: string) => api.record(room.id, id)), [room])
   const claims = useStore(room.claims)
   const isNarrow = useMedia(NARROW)
-  const mayChange = state.role !== 'viewer'
+  const mayChange = blocked === null
   const isDetailShown = selected !== null && (!isNarrow || isCovering)
 
   useEffect(() => {
     // Whoever cannot be listed can still take a break themselves.
-    api.members(room.id).then(
-      ({ items }) => setMembers([user, ...items.map((member) => member.user).filter(({ id }) => id !== user.id)]),
-      () => undefined,
-    )
-    return room.listen({
+    const load = () =>
+      api.members(room.id).then(
+        ({ items }) => setMembers([user, ...items.map((member) => member.user).filter(({ id }) => id !== user.id)]),
+        () => undefined,
+      )
+    void load()
+    const stop = room.listen({
       onBreak: (view) => setSelected((held) => (held?.id === view.id && view.version > held.version ? view : held)),
     })
+    const hide = room.queries.show(['members'], load)
+    return () => {
+      stop()
+      hide()
+    }
   }, [room])
 
   const opened = isDetailShown && mayChange && selected.status === 'open' ? `record/${selected.record}` : null
@@ -143,7 +150,7 @@ export function BreaksPage({ room, state, user }: OpenProjectProps) {
             details={details}
             members={members}
             me={user.id}
-            mayChange={mayChange}
+            blocked={blocked}
             claim={claims.get(`record/${selected.record}`) ?? null}
             onChange={(news) => change(selected, news)}
             onClose={() => setCovering(false)}

@@ -13,12 +13,12 @@ import { routeHref } from '../route.js'
 const PAGE = 50
 
 /** Every run of the project: with what, what it came to, and how that differs from the run before. */
-export function JobsPage({ room, state }: OpenProjectProps) {
+export function JobsPage({ room, state, blocked }: OpenProjectProps) {
   const [older, setOlder] = useState<readonly JobView[] | null>(null)
   const [cursor, setCursor] = useState<string | null>(null)
   const [error, setError] = useState<ApiError | null>(null)
   const [opened, setOpened] = useState<string | null>(null)
-  const mayWork = state.role !== 'viewer'
+  const mayWork = blocked === null
   const load = async (after: string | null) => {
     setError(null)
     try {
@@ -31,6 +31,7 @@ export function JobsPage({ room, state }: OpenProjectProps) {
   }
   useEffect(() => {
     void load(null)
+    return room.queries.show(['jobs'], () => load(null))
   }, [room])
 
   // The room hears of the newest at once; the list has the older ones.

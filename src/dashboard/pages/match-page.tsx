@@ -27,7 +27,7 @@ import { UNDO_MS, undoAction } from '../undoing.js'
 /** Details that are fetched before they are looked at. */
 const FETCHED_AHEAD = 2
 /** Matches as a list with the selected one beside it; decided by key or button, in step with everybody else. */
-export function MatchPage({ room, state, user }: OpenProjectProps) {
+export function MatchPage({ room, blocked, user }: OpenProjectProps) {
   const [filter, setFilter] = useState<MatchFilter>(SUGGESTED)
   const [reading, setReading] = useState(0)
   const list = useMatchList(room, filter, reading)
@@ -41,7 +41,7 @@ export function MatchPage({ room, state, user }: OpenProjectProps) {
   const isNarrow = useMedia(NARROW)
   const rules = useRef(new Set<string>())
   for (const rule of list.rules) rules.current.add(rule)
-  const mayDecide = state.role !== 'viewer'
+  const mayDecide = blocked === null
   const { entries } = list
   // Nothing was chosen yet: the first one, so that a decision needs no key before it.
   const selected = chosen ?? entries[0]?.row.id ?? null
@@ -220,7 +220,7 @@ export function MatchPage({ room, state, user }: OpenProjectProps) {
             id={selected}
             entry={list.get(selected)}
             details={details}
-            mayDecide={mayDecide}
+            blocked={blocked}
             userId={user.id}
             claimedBy={othersClaim(claims, `match/${selected}`, user.id)}
             onDecide={(decision) => void decide([selected], decision)}
@@ -271,8 +271,10 @@ function useMatchList(room: Room, filter: MatchFilter, reading: number): MatchLi
       onBulk: (bulk) => list.takeBulk(bulk),
       onStale: () => list.markStale(),
     })
+    const hide = room.queries.show(['matches'], () => list.refresh())
     return () => {
       stop()
+      hide()
       list.close()
     }
   }, [room, list])

@@ -15,12 +15,12 @@ import { routeHref } from '../route.js'
 import { countStates, equations } from '../totals.js'
 
 /** The project at a glance: what agrees, what runs, what is left. */
-export function OverviewPage({ room, state, user }: OpenProjectProps) {
-  const { summary, jobs, project, role } = state
+export function OverviewPage({ room, state, blocked, user }: OpenProjectProps) {
+  const { summary, jobs, project } = state
   const counts = countStates(summary)
   const job = currentJob(jobs)
   const sums = equations(summary.controlTotals ?? [], project.currency)
-  const mayWork = role !== 'viewer'
+  const mayWork = blocked === null
   // While a job runs it alone says what is found: the stored figures are those from before.
   const hasResult = isSettled(state)
   if (counts.all === 0 && job === null) {

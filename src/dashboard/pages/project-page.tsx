@@ -1,10 +1,11 @@
 import { useEffect } from 'preact/hooks'
-import type { UserRef } from '../../protocol/views.js'
+import type { Role, UserRef } from '../../protocol/views.js'
 import { ApiError } from '../api.js'
 import { formatCount, formatPercent } from '../format.js'
 import { currentJob, isActive, isSettled } from '../jobs.js'
 import { useKeys } from '../keyboard.js'
 import { lazyPage } from '../lazy.js'
+import { isOnline } from '../live.js'
 import { Faces } from '../parts/avatar.js'
 import { HelpDialog, isHelpOpen } from '../parts/help-dialog.js'
 import { Failure, Skeleton } from '../parts/states.js'
@@ -36,6 +37,7 @@ export function ProjectPage({ project, tab, user }: { readonly project: string; 
 
 function JoinedProject({ room, tab, user }: { readonly room: Room; readonly tab: ProjectTab; readonly user: UserRef }) {
   const state = useStore(room.state)
+  const hasNetwork = useStore(isOnline)
   const go = (to: ProjectTab) => () => {
     location.hash = routeHref(room.id, to)
   }
@@ -47,18 +49,23 @@ function JoinedProject({ room, tab, user }: { readonly room: Room; readonly tab:
   }, [state])
   return (
     <>
-      <TopBar user={user} faces={<Others room={room} userId={user.id} />}>
+      <TopBar user={user} faces={<Others room={room} userId={user.id} />} catchingUp={room.isCatchingUp}>
         {state.kind === 'open' && <span class="top__project">{state.project.name}</span>}
       </TopBar>
       {state.kind === 'open' && <Tabs state={state} tab={tab} />}
       <main class="page">
         {state.kind === 'joining' && <Skeleton kind="page" />}
         {state.kind === 'left' && <Failure error={state.error} />}
-        {state.kind === 'open' && <TabPage tab={tab} room={room} state={state} user={user} />}
+        {state.kind === 'open' && <TabPage blocked={blockedBy(state.role, hasNetwork)} tab={tab} room={room} state={state} user={user} />}
       </main>
       <HelpDialog />
     </>
   )
+}
+
+function blockedBy(role: Role, hasNetwork: boolean): string | null {
+  if (role === 'viewer') return 'You may look; analysts decide.'
+  return hasNetwork ? null : 'You are offline: nothing can be changed until the network is back.'
 }
 
 function Others({ room, userId }: { readonly room: Room; readonly userId: string }) {

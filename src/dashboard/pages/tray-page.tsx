@@ -17,7 +17,7 @@ import { emptyTray, isBalanced, type Residual, residualsOf, setPicked, tray, tra
 import { UNDO_MS, undoAction } from '../undoing.js'
 
 /** Matching by hand: rows of both sides go into a tray whose residual must be nothing, or explained. */
-export function TrayPage({ room, state }: OpenProjectProps) {
+export function TrayPage({ room, blocked }: OpenProjectProps) {
   useStore(tray)
   const held = trayOf(room.id)
   const [taken, setTaken] = useState<ReadonlyMap<string, string>>(new Map())
@@ -25,7 +25,7 @@ export function TrayPage({ room, state }: OpenProjectProps) {
   const [reading, setReading] = useState(0)
   const [isStale, setStale] = useState(false)
   const isNarrow = useMedia(NARROW)
-  const mayPick = state.role !== 'viewer'
+  const mayPick = blocked === null
 
   useEffect(
     () =>
@@ -84,7 +84,7 @@ export function TrayPage({ room, state }: OpenProjectProps) {
         {SIDES.filter((value) => !isNarrow || value === side).map((value) => (
           <RecordPicker
             key={`${value} ${reading}`}
-            project={room.id}
+            room={room}
             side={value}
             picked={held[value]}
             taken={taken}
@@ -93,11 +93,7 @@ export function TrayPage({ room, state }: OpenProjectProps) {
           />
         ))}
       </div>
-      {mayPick ? (
-        <TrayBar project={room.id} left={held.left} right={held.right} taken={taken} />
-      ) : (
-        <p class="tray muted">You may look; analysts match.</p>
-      )}
+      {mayPick ? <TrayBar project={room.id} left={held.left} right={held.right} taken={taken} /> : <p class="tray muted">{blocked}</p>}
     </div>
   )
 }

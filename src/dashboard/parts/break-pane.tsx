@@ -15,7 +15,8 @@ export interface BreakPaneProps {
   readonly details: Details<RecordDetail>
   readonly members: readonly UserRef[]
   readonly me: string
-  readonly mayChange: boolean
+  /** Why nothing can be changed now; null: it can. */
+  readonly blocked: string | null
   readonly claim: Claim | null
   readonly onChange: (news: Omit<BreakChange, 'version'>) => void
   readonly onClose: () => void
@@ -23,7 +24,7 @@ export interface BreakPaneProps {
 
 /** A break in full: the row beside the one that came closest, whose it is, and what can be done. */
 export function BreakPane(props: BreakPaneProps) {
-  const { project, view, details, members, me, mayChange, claim, onChange, onClose } = props
+  const { project, view, details, members, me, blocked, claim, onChange, onClose } = props
   const own = useLoaded(details, view.record)
   const miss = useLoaded(details, view.nearestMiss?.record ?? null)
   const record = own?.record ?? null
@@ -83,7 +84,7 @@ export function BreakPane(props: BreakPaneProps) {
           </>
         )}
       </div>
-      {mayChange ? (
+      {blocked === null ? (
         <footer class="pane__foot">
           <div class="pane__fields">
             <label class="field">
@@ -126,7 +127,7 @@ export function BreakPane(props: BreakPaneProps) {
           </div>
         </footer>
       ) : (
-        <p class="pane__foot muted">You may look; analysts decide.</p>
+        <p class="pane__foot muted">{blocked}</p>
       )}
     </article>
   )

@@ -33,7 +33,12 @@ export function BreakSection({ room, filter, title, details, selected, userId, o
   const claims = useStore(room.claims)
   useEffect(() => {
     void list.load('anew')
-    return room.listen({ onBreak: (view) => list.take(view), onStale: () => void list.load('anew') })
+    const stop = room.listen({ onBreak: (view) => list.take(view), onStale: () => void list.refresh() })
+    const hide = room.queries.show(['breaks'], () => list.refresh())
+    return () => {
+      stop()
+      hide()
+    }
   }, [room, list])
 
   if (error !== null && breaks === null) return <Failure error={error} onRetry={() => void list.load('anew')} />
@@ -67,7 +72,7 @@ export function BreakSection({ room, filter, title, details, selected, userId, o
         </h2>
       )}
       {unseen > 0 && (
-        <p class="breaks__news">
+        <p class="work__news">
           <button type="button" class="button button--small button--news" onClick={() => void list.load('anew')}>
             {formatCount(unseen)} new — show
           </button>

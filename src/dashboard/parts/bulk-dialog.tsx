@@ -1,5 +1,6 @@
 import '../styles/bulk.css'
 import { useEffect, useState } from 'preact/hooks'
+import { announce } from '../announce.js'
 import { type ApiError, api, asApiError } from '../api.js'
 import { messageOf } from '../deciding.js'
 import { formatAmount, formatConfidence, formatCount } from '../format.js'
@@ -31,7 +32,11 @@ export function BulkDialog({ project, list, rules, onClose }: BulkDialogProps) {
     let isCurrent = true
     setCount(null)
     api.countBulk(project, filter).then(
-      (answer) => isCurrent && setCount(answer.count),
+      (answer) => {
+        if (!isCurrent) return
+        setCount(answer.count)
+        announce(`${formatCount(answer.count)} suggestions`, 'answer')
+      },
       (failure: unknown) => isCurrent && setProblem(messageOf(asApiError(failure))),
     )
     return () => {
@@ -106,7 +111,7 @@ export function BulkDialog({ project, list, rules, onClose }: BulkDialogProps) {
             </select>
           </label>
         </div>
-        <p class="bulk__count" aria-live="polite">
+        <p class="bulk__count">
           {count === null ? (
             <span class="muted">Counting…</span>
           ) : (

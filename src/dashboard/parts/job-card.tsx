@@ -1,5 +1,6 @@
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { JobView } from '../../protocol/views.js'
+import { announce } from '../announce.js'
 import { type ApiError, api, asApiError } from '../api.js'
 import { durationOf, formatCount, formatDuration, formatMessage, formatPercent, formatTime, sentence } from '../format.js'
 import { isActive } from '../jobs.js'
@@ -25,6 +26,11 @@ export function JobCard({ room, job, mayWork }: { readonly room: Room; readonly 
     }
   }
   const active = isActive(job)
+  const spoken = spokenOf(job)
+  const first = useRef(spoken)
+  useEffect(() => {
+    if (spoken !== first.current) announce(spoken, 'news')
+  }, [spoken])
   return (
     <section class={`card job job--${job.state}`} aria-label="Job">
       <div class="job__head">
@@ -76,9 +82,6 @@ export function JobCard({ room, job, mayWork }: { readonly room: Room; readonly 
           {formatMessage(error.message)}
         </p>
       )}
-      <p class="hidden" role="status">
-        {spokenOf(job)}
-      </p>
     </section>
   )
 }

@@ -1,15 +1,27 @@
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { announce } from '../announce.js'
 import { formatDuration } from '../format.js'
 import { isOnline, link, live } from '../live.js'
-import { useStore } from '../store.js'
+import { Store, useStore } from '../store.js'
 
 /** Close code: one session too many of this user. */
 const SESSION_LIMIT = 4505
 
+const NEVER = new Store(false)
+
 /** How fresh the page is: live, reconnecting with the age of what is shown, or offline. */
-export function LinkBadge() {
+export function LinkBadge({ catchingUp = NEVER }: { readonly catchingUp?: Store<boolean> }) {
   const state = useStore(link)
   const hasNetwork = useStore(isOnline)
+  const isCatchingUp = useStore(catchingUp)
+  const spoken = !hasNetwork ? 'Offline' : state.kind === 'live' ? 'Live again' : state.kind === 'reconnecting' ? 'Reconnecting' : null
+  const wasSpoken = useRef('Live again')
+  useEffect(() => {
+    // What was fine from the start is no news.
+    if (spoken === null || spoken === wasSpoken.current) return
+    wasSpoken.current = spoken
+    announce(spoken, 'news')
+  }, [spoken])
   const now = useClock(state.kind === 'reconnecting')
   const lostAt = state.kind === 'reconnecting' ? state.lostAt : null
   const age = lostAt === null ? 0 : Math.max(0, now - lostAt)
@@ -19,7 +31,7 @@ export function LinkBadge() {
     ) : (
       <Badge tone="off" title="Offline" text={`as of ${formatDuration(age)} ago`} />
     )
-  if (state.kind === 'live') return <Badge tone="live" text="Live" />
+  if (state.kind === 'live') return isCatchingUp ? <Badge tone="new" text="Catching up" /> : <Badge tone="live" text="Live" />
   if (state.kind === 'closed') {
     return <Badge tone="off" text={state.code === SESSION_LIMIT ? 'Not live: too many open pages' : 'Not live'} />
   }
@@ -48,7 +60,7 @@ function Badge({
   return (
     <span class={`link link--${tone}`}>
       <span class="link__dot" aria-hidden="true" />
-      <span role="status" aria-live={tone === 'live' ? 'polite' : 'off'}>
+      <span>
         {title !== undefined && <span class="hide-narrow">{title} · </span>}
         {text}
       </span>

@@ -18,7 +18,8 @@ export interface MatchPaneProps {
   /** The list's entry; undefined: it was opened from elsewhere and is in no list. */
   readonly entry: Entry | undefined
   readonly details: Details<MatchDetail>
-  readonly mayDecide: boolean
+  /** Why nothing can be decided now; null: it can. */
+  readonly blocked: string | null
   readonly userId: string
   /** Who else is at work on it. */
   readonly claimedBy: UserRef | null
@@ -73,13 +74,13 @@ export function MatchPane(props: MatchPaneProps) {
   )
 }
 
-function Decide({ id, entry, mayDecide, onDecide, onRemove }: MatchPaneProps & { readonly entry: Entry }) {
+function Decide({ id, entry, blocked, onDecide, onRemove }: MatchPaneProps & { readonly entry: Entry }) {
   const [note, setNote] = useState(noteOf(id))
   useEffect(() => setNote(noteOf(id)), [id, entry.row.status])
   const area = useRef<HTMLTextAreaElement>(null)
   const open = isOpen(entry)
   const canRemove = entry.pending === null && entry.row.status === 'confirmed'
-  if (!mayDecide) return <p class="pane__foot muted">You may look; analysts decide.</p>
+  if (blocked !== null) return <p class="pane__foot muted">{blocked}</p>
   const write = (text: string) => {
     keepNote(id, text)
     setNote(text)

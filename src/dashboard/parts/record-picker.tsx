@@ -3,6 +3,7 @@ import type { RecordView, Side } from '../../protocol/views.js'
 import { api } from '../api.js'
 import { currencyCode, formatAmount, formatCount, formatDate, sentence } from '../format.js'
 import { RecordList } from '../record-list.js'
+import type { Room } from '../room.js'
 import { useStore } from '../store.js'
 import { Failure, Skeleton } from './states.js'
 
@@ -11,7 +12,7 @@ const PAGE = 100
 const TYPING_MS = 200
 
 export interface RecordPickerProps {
-  readonly project: string
+  readonly room: Room
   readonly side: Side
   readonly picked: readonly RecordView[]
   /** Rows that were matched since, and what became of them. */
@@ -21,17 +22,29 @@ export interface RecordPickerProps {
 }
 
 /** One side's open rows, with a search, to pick from. */
-export function RecordPicker({ project, side, picked, taken, mayPick, onPick }: RecordPickerProps) {
-  const list = useMemo(
-    () => new RecordList((query) => api.records(project, { ...query, side, state: 'open', limit: PAGE })),
-    [project, side],
-  )
+export function RecordPicker({ room, side, picked, taken, mayPick, onPick }: RecordPickerProps) {
+  const list = useMemo(() => new RecordList((query) => api.records(room.id, { ...query, side, state: 'open', limit: PAGE })), [room, side])
   const { records, cursor, error } = useStore(list.state)
   const [query, setQuery] = useState('')
   useEffect(() => {
     const timer = setTimeout(() => void list.search(query), query === '' ? 0 : TYPING_MS)
     return () => clearTimeout(timer)
   }, [list, query])
+  const [news, setNews] = useState({ gone: new Set<string>(), unseen: 0 })
+  useEffect(
+    () =>
+      room.queries.show(['records'], () =>
+        list.compare().then(
+          ({ gone, unseen }) => setNews({ gone: new Set(gone), unseen }),
+          () => undefined,
+        ),
+      ),
+    [room, list],
+  )
+  const showNews = () => {
+    setNews({ gone: new Set(), unseen: 0 })
+    void list.search(query)
+  }
   const ids = new Set(picked.map(({ id }) => id))
   return (
     <section class="picker" aria-label={`${sentence(side)} rows`}>
@@ -53,13 +66,20 @@ export function RecordPicker({ project, side, picked, taken, mayPick, onPick }: 
         {records !== null && records.length === 0 && (
           <p class="picker__none muted">{query === '' ? `No open row on the ${side} side.` : `No open row has “${query}” in it.`}</p>
         )}
+        {news.unseen > 0 && (
+          <p class="work__news">
+            <button type="button" class="button button--small button--news" onClick={showNews}>
+              {formatCount(news.unseen)} new — show
+            </button>
+          </p>
+        )}
         <ul>
           {(records ?? []).map((record) => (
             <PickerRow
               key={record.id}
               record={record}
               isPicked={ids.has(record.id)}
-              taken={taken.get(record.id) ?? null}
+              taken={taken.get(record.id) ?? (news.gone.has(record.id) ? 'not open any more' : null)}
               mayPick={mayPick}
               onPick={onPick}
             />

@@ -17,7 +17,7 @@ export function SourcesPanel({ room, mayWork }: { readonly room: Room; readonly 
         (failure) => setError(asApiError(failure)),
       )
     void load()
-    return room.listen({ onSource: () => void load() })
+    return room.queries.show(['sources'], load)
   }, [room])
   return (
     <section class="panel">

@@ -16,7 +16,7 @@ export function Skeleton({ kind }: { readonly kind: 'page' | 'cards' | 'rows' })
   if (!isShown) return <div class="skeleton-space" aria-busy="true" />
   const count = kind === 'rows' ? 7 : kind === 'cards' ? 3 : 4
   return (
-    <div class={`skeleton skeleton--${kind}`} role="status" aria-busy="true" aria-label="Loading">
+    <div class={`skeleton skeleton--${kind}`} role="img" aria-busy="true" aria-label="Loading">
       {Array.from({ length: count }, (_, index) => (
         <div key={index} class="skeleton__bar" />
       ))}

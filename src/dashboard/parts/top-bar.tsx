@@ -4,6 +4,7 @@ import type { UserRef } from '../../protocol/views.js'
 import { asApiError } from '../api.js'
 import { formatMessage } from '../format.js'
 import { signOut } from '../session.js'
+import type { Store } from '../store.js'
 import { Avatar } from './avatar.js'
 import { isHelpOpen } from './help-dialog.js'
 import { LinkBadge } from './link-badge.js'
@@ -13,9 +14,10 @@ export function TopBar(props: {
   readonly user: UserRef
   /** Who else is here. */
   readonly faces?: ComponentChildren
+  readonly catchingUp?: Store<boolean>
   readonly children?: ComponentChildren
 }) {
-  const { user, faces, children } = props
+  const { user, faces, catchingUp, children } = props
   const [problem, setProblem] = useState<string | null>(null)
   const leave = () => signOut().catch((failure: unknown) => setProblem(formatMessage(asApiError(failure).message)))
   return (
@@ -26,7 +28,7 @@ export function TopBar(props: {
       </a>
       <div class="top__place">{children}</div>
       {faces}
-      <LinkBadge />
+      <LinkBadge {...(catchingUp !== undefined && { catchingUp })} />
       <button type="button" class="top__user" popovertarget="menu" aria-label={`Signed in as ${user.name}`}>
         <Avatar user={user} />
       </button>
