@@ -275,6 +275,12 @@ describe('who is present, over several processes', () => {
     await pass(3_000)
     expect(watcher.count).toBe(104)
     expect(names(watcher.people).sort()).toEqual(Array.from({ length: 100 }, (_, no) => `user ${no}`).sort())
+    // Who moves keeps its place.
+    watcher.gone.length = 0
+    clients[0]!.send({ type: 'presence', project: processes.project, state: { moved: true } })
+    await pass(3_000)
+    expect(names(watcher.people)).toContain('user 0')
+    expect(watcher.gone).toEqual([])
     // All of them are of one process; the next are of both.
     for (const no of [0, 2, 4]) clients[no]!.socket.close(1000)
     await pass(3_000)
