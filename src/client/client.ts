@@ -118,7 +118,8 @@ export class LiveClient {
 
   /**
    * Publishes in a project, joined or not: all or nothing, in order.
-   * @throws LiveError. After `DISCONNECTED` nobody knows whether it was published: repeat it under the same ids.
+   * @throws LiveError. After `DISCONNECTED` nobody knows whether it was published: repeat it under the same ids. RangeError when all of it is
+   * larger than 64 KiB.
    */
   async publish(project: string, events: readonly Publication[]): Promise<PublishReply> {
     const { connection } = this.#switchboard

@@ -1,5 +1,13 @@
 import { CLOSE_CODES } from '../protocol/close-codes.js'
-import type { AckMessage, ClaimedMessage, ClientMessage, HelloMessage, ServerMessage, WelcomeMessage } from '../protocol/messages.js'
+import {
+  type AckMessage,
+  type ClaimedMessage,
+  type ClientMessage,
+  type HelloMessage,
+  MAX_CLIENT_FRAME_BYTES,
+  type ServerMessage,
+  type WelcomeMessage,
+} from '../protocol/messages.js'
 import type { Clock } from './clock.js'
 import type { ClientCodec } from './codec.js'
 import { errorOf, LiveError } from './live-error.js'
@@ -54,6 +62,7 @@ interface Request {
 
 /** No `welcome` for so long, the token's making included: the connection is given up. */
 const OPEN_TIMEOUT_MS = 10_000
+const utf8 = new TextEncoder()
 const NORMAL = 1000
 const ABNORMAL = 1006
 
@@ -101,21 +110,25 @@ export class Connection {
     void this.#prepare()
   }
 
+  /** @throws RangeError for what is larger than a frame may be: it would end the connection. */
   send(message: ClientMessage): void {
-    if (this.#phase === 'closed') return
-    this.#socket?.send(this.#codec!.encode(message))
+    if (this.#phase === 'closed' || this.#socket === null) return
+    const data = this.#codec!.encode(message)
+    const { length } = typeof data === 'string' ? utf8.encode(data) : data
+    if (length > MAX_CLIENT_FRAME_BYTES) throw new RangeError(`a frame (${length} bytes) may have ${MAX_CLIENT_FRAME_BYTES}`)
+    this.#socket.send(data)
   }
 
-  /** Sends what will be answered, over a connection that is welcome. @throws LiveError when it is refused, or the connection ends before. */
+  /** Sends what will be answered, over a connection that is welcome. @throws LiveError when it is refused, or the connection ends before; RangeError as {@link send}. */
   request<Type extends Answer['type']>(
     _type: Type,
     makeMessage: (ref: number) => ClientMessage,
   ): Promise<Extract<Answer, { readonly type: Type }>> {
     return new Promise((resolve, reject) => {
       const ref = this.nextRef()
+      this.send(makeMessage(ref))
       // The server answers each request with the one type that belongs to it.
       this.#requests.set(ref, { resolve: resolve as Request['resolve'], reject })
-      this.send(makeMessage(ref))
     })
   }
 

@@ -1,5 +1,5 @@
 import { shouldReconnect } from '../protocol/close-codes.js'
-import { type ErrorMessage, type Join, MAX_HELLO_JOINS, type ServerMessage, type WelcomeMessage } from '../protocol/messages.js'
+import type { ErrorMessage, Join, ServerMessage, WelcomeMessage } from '../protocol/messages.js'
 import { reconnectDelayMs } from './backoff.js'
 import { Connection, type ConnectionSettings } from './connection.js'
 import type { LiveSession } from './link.js'
@@ -24,6 +24,8 @@ interface Line {
   leaveAt: number | null
 }
 
+/** Each may carry 1 KiB of presence beside its position, and a frame holds 64 KiB. The others follow after the welcome. */
+const MAX_HELLO_JOINS = 40
 const CLIENT = { name: 'tallyroom', version: '1' }
 
 /**

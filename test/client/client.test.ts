@@ -25,6 +25,22 @@ describe('the live client', () => {
     expect(socket.sent.filter(({ type }) => type === 'join')).toMatchObject([{ ref: 1, project: 'p' }])
   })
 
+  test('[C6] joins what has no place in a hello after the welcome', async () => {
+    for (let count = 1; count <= 45; count++) fixture.client.join(`p${count}`).setPresence({ pad: 'x'.repeat(1_014) })
+    const socket = await fixture.open()
+    expect(JSON.stringify(socket.sent[0]).length).toBeLessThan(64 * 1024)
+    expect(socket.last('hello').joins).toHaveLength(40)
+    expect(socket.sent.slice(1)).toMatchObject([41, 42, 43, 44, 45].map((count) => ({ type: 'join', project: `p${count}` })))
+  })
+
+  test('[C6] does not send what is larger than a frame may be', async () => {
+    const socket = await fixture.open()
+    const large = { type: 'demo.event', data: { pad: 'ü'.repeat(32 * 1024) } }
+    await expect(fixture.client.publish('p', [large])).rejects.toThrow(/a frame \(\d+ bytes\) may have 65536/)
+    expect(socket.sent).toHaveLength(1)
+    expect(fixture.client.link.kind).toBe('live')
+  })
+
   test('[C7] answers a ping with its own time', async () => {
     const socket = await fixture.open()
     socket.receive({ type: 'ping', at: 'opaque' })
