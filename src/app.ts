@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { Bus } from './bus/bus.js'
+import { Invalidations } from './bus/invalidations.js'
 import { MemoryBus } from './bus/memory-bus.js'
 import { OutboxPublisher } from './bus/outbox.js'
 import { RedisBus } from './bus/redis-bus.js'
@@ -16,6 +17,7 @@ import { openOwnDatabase, openServerDatabase } from './db/open.js'
 import { findPendingProjects, markOutboxPublished, readPendingOutbox, reopenOutbox, sweepOutbox } from './db/outbox.js'
 import { readSnapshot } from './db/snapshot.js'
 import { sweepAbandonedSources } from './db/sources.js'
+import { readRevision } from './db/summary.js'
 import { AppError, UsageError } from './errors.js'
 import { createHttpServer, type HttpServer } from './http/server.js'
 import { cookiePrincipal } from './http/who.js'
@@ -23,6 +25,7 @@ import type { ProjectId } from './ids.js'
 import { ProgressPublisher } from './jobs/progress.js'
 import { JobWorker } from './jobs/worker.js'
 import type { Log } from './log.js'
+import { JOB_RESULT_TAGS, tagsOf } from './protocol/cache-tags.js'
 import { jobKey, latestBody } from './protocol/events.js'
 import { MAX_CLIENT_FRAME_BYTES } from './protocol/messages.js'
 import { JSON_SUBPROTOCOL, LIVE_PATH, MSGPACK_SUBPROTOCOL } from './protocol/version.js'
@@ -104,6 +107,8 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     await bus.start()
     stops.push(() => bus.stop())
 
+    const invalidations = new Invalidations({ bus, log, readRevision: (project) => readRevision(db, project) })
+    stops.push(() => invalidations.stop())
     const outbox = new OutboxPublisher({
       bus,
       log,
@@ -111,6 +116,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
       readPending: (project, limit) => readPendingOutbox(db, project, limit),
       markPublished: (project, no) => markOutboxPublished(db, project, no),
       reopen: (project, no) => reopenOutbox(db, project, no),
+      onPublished: (project, types) => invalidations.touch(project, tagsOf(types)),
     })
     outbox.start()
     stops.push(() => outbox.stop())
@@ -127,7 +133,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     )
     stops.push(() => clearInterval(housekeeping))
 
-    const worker = config.ROLE === 'serve' ? null : startWorker({ config, db, slots, bus, wakeOutbox, log, onJob, stops })
+    const worker = config.ROLE === 'serve' ? null : startWorker({ config, db, slots, bus, invalidations, wakeOutbox, log, onJob, stops })
     const wakeJobs = () => worker?.wake()
     if (config.ROLE === 'work') return { db, isEmbedded, secret, address: null, liveUrl: null, wakeJobs, drain: async () => {}, stop }
 
@@ -215,12 +221,13 @@ function startWorker(parts: {
   readonly db: Db
   readonly slots: number
   readonly bus: Bus
+  readonly invalidations: Invalidations
   readonly wakeOutbox: (project: ProjectId) => void
   readonly log: Log
   readonly onJob: (job: JobView) => void
   readonly stops: (() => Promise<void> | void)[]
 }): JobWorker {
-  const { config, db, slots, bus, wakeOutbox, log, onJob, stops } = parts
+  const { config, db, slots, bus, invalidations, wakeOutbox, log, onJob, stops } = parts
   const progress = new ProgressPublisher((job) => {
     const item = {
       kind: 'latest',
@@ -245,6 +252,8 @@ function startWorker(parts: {
     pollMs: config.REDIS_URL === undefined ? 1_000 : 250,
     onJob(job) {
       progress.update(job)
+      // A chunk leaves no news but in the job. A dry run changes nothing else.
+      invalidations.touch(job.project as ProjectId, job.dryRun ? ['jobs'] : JOB_RESULT_TAGS)
       onJob(job)
     },
     wakeOutbox,

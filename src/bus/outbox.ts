@@ -26,6 +26,8 @@ export interface OutboxOptions {
   readonly markPublished: (project: ProjectId, no: bigint) => Promise<void>
   /** Makes everything after `no` unpublished again; answers how many rows that were. */
   readonly reopen: (project: ProjectId, no: bigint) => Promise<number>
+  /** News of these types are in the stream. Must not throw. */
+  readonly onPublished?: (project: ProjectId, types: readonly string[]) => void
   /** How often every project is looked at, for rows whose writer died before it published. Default 1 000. */
   readonly sweepMs?: number
 }
@@ -120,8 +122,14 @@ export class OutboxPublisher {
       const first = rows[0]
       if (first) {
         const taken = lastTaken(await this.#options.bus.publish(project, rows.flatMap(itemsOf)), rows)
-        if (taken >= first.no) await this.#options.markPublished(project, taken)
-        else await this.#goBack(project, taken, first.no)
+        if (taken >= first.no) {
+          const published = rows.filter((row) => row.no <= taken)
+          this.#options.onPublished?.(
+            project,
+            published.map((row) => row.type),
+          )
+          await this.#options.markPublished(project, taken)
+        } else await this.#goBack(project, taken, first.no)
       } else if (!this.#again.has(project)) return
     }
   }

@@ -89,8 +89,16 @@ export async function settle(tx: Tx, act: Act, standing: readonly string[], lost
   return { removed, breaks: [...resolved, ...(await breakOrphans(tx, act, [...lost, ...removed], 'taken'))] }
 }
 
-/** Opens a break for each record of the lost matches that no match and no suggestion is left for; the lost pair is its nearest miss. */
-export async function breakOrphans(tx: Tx, act: Act, lost: readonly string[], why: LossReason): Promise<BreakView[]> {
+/**
+ * Opens a break for each record of the lost matches that no match and no suggestion is left for; the lost pair is its nearest miss. An act
+ * without an id is a job's.
+ */
+export async function breakOrphans(
+  tx: Tx,
+  act: { readonly project: ProjectId; readonly id: string | null },
+  lost: readonly string[],
+  why: LossReason,
+): Promise<BreakView[]> {
   if (lost.length === 0) return []
   const orphans = await tx.$queryRaw<Orphan[]>`
     select distinct on (member.record) member.record::text, member.side, other.id::text as other, other.external_id as "otherExternalId",

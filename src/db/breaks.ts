@@ -90,7 +90,7 @@ export interface NewBreak {
  * Opens the breaks of these records for the act that left them behind; answers those that are new. A record that has one keeps it: a
  * person who called it resolved meant the record, not the suggestion.
  */
-export async function openBreaks(tx: Tx, project: ProjectId, act: string, breaks: readonly NewBreak[]): Promise<BreakView[]> {
+export async function openBreaks(tx: Tx, project: ProjectId, act: string | null, breaks: readonly NewBreak[]): Promise<BreakView[]> {
   if (breaks.length === 0) return []
   const opened = await tx.$queryRaw<{ id: string }[]>`
     insert into breaks (id, project_id, record_id, side, reason, nearest_miss, act_id)

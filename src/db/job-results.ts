@@ -1,5 +1,6 @@
 import { type JobId, newId, type ProjectId } from '../ids.js'
 import type { BreakReason, MatchExplanation, NearestMiss, Side } from '../protocol/views.js'
+import { breakOrphans } from './acts.js'
 import type { Db, Tx } from './client.js'
 
 export interface FoundMatch {
@@ -78,6 +79,29 @@ export async function clearUndecided(tx: Tx, owner: Owner, limit: number): Promi
     delete from breaks where id in (
       select id from breaks where project_id = ${owner.project}::uuid and status = 'open' and job_id is distinct from ${owner.job}::uuid limit ${limit})`
   return matches + breaks
+}
+
+/**
+ * Takes back what people have overtaken while the job ran: suggestions and breaks of records that they matched meanwhile, which it could not
+ * know of. Records that lose their last suggestion get a break.
+ */
+export async function dropOvertaken(tx: Tx, { project }: Pick<Owner, 'project'>): Promise<void> {
+  const lost = await tx.$queryRaw<{ id: string }[]>`
+    update matches m set status = 'removed', version = version + 1
+    where m.project_id = ${project}::uuid and m.status = 'proposed' and (
+      exists (select 1 from matches taken where taken.left_id = m.left_id and taken.status = 'confirmed')
+      or exists (select 1 from matches taken where taken.right_id = m.right_id and taken.status = 'confirmed'))
+    returning m.id::text`
+  await breakOrphans(
+    tx,
+    { project, id: null },
+    lost.map(({ id }) => id),
+    'taken',
+  )
+  await tx.$executeRaw`
+    delete from breaks b where b.project_id = ${project}::uuid and b.status = 'open' and (
+      exists (select 1 from matches taken where taken.left_id = b.record_id and taken.status = 'confirmed')
+      or exists (select 1 from matches taken where taken.right_id = b.record_id and taken.status = 'confirmed'))`
 }
 
 /** A match by its business keys: external id with its occurrence number, or the hash of the row. */

@@ -47,7 +47,7 @@ export async function appendOutbox(tx: Tx, project: ProjectId, news: readonly Ne
   const keys = news.map((item) => item.clears?.key ?? null)
   const versions = news.map((item) => item.clears?.version ?? null)
   const count = await tx.$executeRaw`
-    with moved as (update projects set outbox_no = outbox_no + ${news.length}, revision = revision + 1 where id = ${project}::uuid returning outbox_no)
+    with moved as (update projects set outbox_no = outbox_no + ${news.length} where id = ${project}::uuid returning outbox_no)
     insert into outbox (project_id, no, event_id, type, body, clears_key, clears_version)
     select ${project}::uuid, moved.outbox_no - ${news.length} + item.position, item.id, item.type, item.body, item.key, item.version
     from moved, unnest(${ids}::uuid[], ${types}::text[], ${bodies}::text[], ${keys}::text[], ${versions}::int[])

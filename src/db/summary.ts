@@ -54,10 +54,15 @@ export async function readSummary(db: Db | Tx, project: ProjectId): Promise<Summ
   }
 }
 
-/** The number that rises with every commit that changes what the project shows; 0 for an unknown project. */
+/**
+ * A number that rises with every commit that changes what the project shows: its news, and the versions of its jobs, whose chunks leave no
+ * news. 0 for an unknown project.
+ */
 export async function readRevision(db: Db | Tx, project: ProjectId): Promise<number> {
-  const row = await db.project.findUnique({ where: { id: project }, select: { revision: true } })
-  return Number(row?.revision ?? 0)
+  const [row] = await db.$queryRaw<{ revision: number }[]>`
+    select (p.outbox_no + coalesce((select sum(version) from jobs where project_id = p.id), 0))::float8 as revision
+    from projects p where p.id = ${project}::uuid`
+  return row?.revision ?? 0
 }
 
 function controlTotalsOf(groups: readonly GroupRow[]): ControlTotal[] {

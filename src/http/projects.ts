@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { createProject, deleteProject, getProject, listProjects, updateProject } from '../db/projects.js'
-import { readSummary } from '../db/summary.js'
+import { readRevision, readSummary } from '../db/summary.js'
 import { ensureUser } from '../db/users.js'
 import { AppError } from '../errors.js'
 import type { HttpApp, HttpContext } from './context.js'
@@ -89,8 +89,16 @@ export function projectRoutes(app: HttpApp, context: HttpContext): void {
     },
   )
 
-  app.get('/v1/projects/:project/summary', { schema: { params: PARAMS } }, async (request) => {
+  app.get('/v1/projects/:project/summary', { schema: { params: PARAMS } }, async (request, reply) => {
     const { project } = await enter(context, request, request.params.project, 'viewer')
-    return readSummary(db, project)
+    const known = request.headers['if-none-match']
+    // The number costs one row, the summary a pass over all records.
+    if (known !== undefined && known === etagOf(await readRevision(db, project))) return reply.code(304).header('etag', known).send()
+    const summary = await readSummary(db, project)
+    return reply.header('etag', etagOf(summary.revision)).send(summary)
   })
+}
+
+function etagOf(revision: number): string {
+  return `"${revision}"`
 }

@@ -1,6 +1,6 @@
 import type { Db, Prisma, Tx } from '../db/client.js'
 import { bookChunk, type ChunkLease, holdsLease, insertChunks, nextStage } from '../db/job-chunks.js'
-import { clearUndecided, type FoundBreak, type FoundMatch, insertBreaks, insertMatches } from '../db/job-results.js'
+import { clearUndecided, dropOvertaken, type FoundBreak, type FoundMatch, insertBreaks, insertMatches } from '../db/job-results.js'
 import { type JobPlan, type JobStage, lastWord, readJob } from '../db/jobs.js'
 import { appendOutbox } from '../db/outbox.js'
 import { readControlTotals, readRecordTotals } from '../db/summary.js'
@@ -156,6 +156,7 @@ export async function runClear(db: Db, lease: ChunkLease): Promise<ChunkOutcome>
 export async function finishJob(db: Db, lease: ChunkLease, resultHash: string | null): Promise<JobView> {
   return db.$transaction(async (tx) => {
     await book(tx, lease, { matched: 0, suggested: 0, breaks: 0, notices: [], output: null })
+    if (!lease.dryRun) await dropOvertaken(tx, lease)
     const controlTotals = await readControlTotals(tx, lease.project)
     assertControlTotals(controlTotals, await readRecordTotals(tx, lease.project))
     const totals = JSON.stringify(controlTotals)

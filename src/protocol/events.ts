@@ -1,6 +1,7 @@
 // What happens in a project and how it travels (PROTOCOL §6): an *event* has a place in the stream and is never merged
 // or dropped; a *latest value* has a key, and only its newest state matters.
 
+import type { CacheTag } from './cache-tags.js'
 import type { BreakView, JobView, MatchView, MemberView, ProjectView, SourceView, UserRef } from './views.js'
 
 /** Data of each event type. */
@@ -34,6 +35,11 @@ export interface LatestData {
   readonly presence: Presence | PresenceCount
   /** Key {@link claimKey}; gone when it ends. */
   readonly claim: Claim
+  /**
+   * Key {@link cacheKey}, version = revision, at most one per tag and second, the last always. Every answer that carries the tag with a lower
+   * revision is stale.
+   */
+  readonly 'cache.invalidated': { readonly tag: CacheTag; readonly revision: number }
 }
 
 /** What a session shows of itself. Only the longest present are shown. */
@@ -72,7 +78,7 @@ export const EVENT_TYPES = [
   'break.changed',
 ] as const satisfies readonly EventType[]
 
-export const LATEST_TYPES = ['job.progress', 'presence', 'claim'] as const satisfies readonly LatestType[]
+export const LATEST_TYPES = ['job.progress', 'presence', 'claim', 'cache.invalidated'] as const satisfies readonly LatestType[]
 
 /** An event of the stream as it stands on the wire, `seq` first. */
 export interface Event<Type extends string = string, Data = Readonly<Record<string, unknown>>> {

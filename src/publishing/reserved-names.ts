@@ -6,14 +6,7 @@ export const JOB_EVENT_TYPES: ReadonlySet<string> = new Set(['job.queued', 'job.
 export const JOB_PROGRESS_TYPE = 'job.progress'
 
 /** Every name of PROTOCOL §6, also those that this version does not publish yet: they will be the server's. */
-const RESERVED_TYPES: ReadonlySet<string> = new Set([
-  ...EVENT_TYPES,
-  ...LATEST_TYPES,
-  'comment.added',
-  'comment.edited',
-  'comment.removed',
-  'cache.invalidated',
-])
+const RESERVED_TYPES: ReadonlySet<string> = new Set([...EVENT_TYPES, ...LATEST_TYPES, 'comment.added', 'comment.edited', 'comment.removed'])
 const RESERVED_KEY = /^(presence|claim|cache)\//
 const JOB_KEY = /^job\/(.*)$/s
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { readControlTotals, readSummary } from '../../src/db/summary.js'
+import { readControlTotals, readRevision, readSummary } from '../../src/db/summary.js'
 import { newId, type ProjectId } from '../../src/ids.js'
 import { addSource, Review } from './review-fixture.js'
 import { DATABASES, type TestDatabase } from './test-databases.js'
@@ -77,8 +77,12 @@ describe.each(DATABASES)('the summary on $name', ({ create }) => {
 
   test('the revision grows with the news of the project, and an unknown project is empty', async () => {
     const before = await readSummary(database.db, review.project)
-    await database.db.project.update({ where: { id: review.project }, data: { revision: { increment: 3 } } })
+    await database.db.project.update({ where: { id: review.project }, data: { outboxNo: { increment: 3 } } })
     expect((await readSummary(database.db, review.project)).revision).toBe(before.revision + 3)
+    // A job's chunks leave no news, but a new version of the job.
+    const job = await database.db.job.create({ data: { id: newId(), projectId: review.project, kind: 'match', state: 'running' } })
+    await database.db.job.update({ where: { id: job.id }, data: { version: { increment: 1 } } })
+    expect(await readRevision(database.db, review.project)).toBe(before.revision + 5)
     expect(await readSummary(database.db, newId<ProjectId>())).toEqual({
       revision: 0,
       totals: [],

@@ -1,5 +1,4 @@
--- Review by people: matches of several records, what one request decided (an act), what an undo puts back, a number that grows with
--- whatever a project shows.
+-- Review by people: matches of several records, what one request decided (an act), what an undo puts back.
 
 -- A match of several records per side takes several rows: its own, and parts that add the records beyond the first pair. So whatever
 -- asks by record (its state, who has taken it, what a job leaves alone) asks as before, and the two unique indexes below guard every
@@ -30,7 +29,3 @@ ALTER TABLE "decisions" ADD CONSTRAINT "decisions_decision" CHECK ("decision" IN
 -- The act that opened the break; its undo takes it away again.
 ALTER TABLE "breaks" ADD COLUMN "act_id" UUID;
 CREATE INDEX "breaks_act" ON "breaks" ("act_id") WHERE "act_id" IS NOT NULL;
-
--- Rises with every commit that changes what the project shows, a job's chunks included: those leave no news in the outbox.
-ALTER TABLE "projects" ADD COLUMN "revision" BIGINT NOT NULL DEFAULT 0;
-UPDATE "projects" SET "revision" = "outbox_no";
