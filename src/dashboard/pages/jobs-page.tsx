@@ -7,6 +7,7 @@ import { currencyName, durationOf, formatAmount, formatChange, formatCount, form
 import { isActive, mergeJob } from '../jobs.js'
 import { JobCard, StartButton } from '../parts/job-card.js'
 import { Empty, Failure, Skeleton } from '../parts/states.js'
+import { TableScroll } from '../parts/table-scroll.js'
 import type { OpenProjectProps } from '../room.js'
 import { routeHref } from '../route.js'
 
@@ -175,7 +176,7 @@ function Change({ job, before }: { readonly job: JobView; readonly before: JobVi
 
 function Totals({ totals }: { readonly totals: readonly ControlTotal[] }) {
   return (
-    <div class="table-scroll">
+    <TableScroll label="Control totals">
       <table class="table">
         <caption>Control totals</caption>
         <thead>
@@ -206,6 +207,6 @@ function Totals({ totals }: { readonly totals: readonly ControlTotal[] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </TableScroll>
   )
 }

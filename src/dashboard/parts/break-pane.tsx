@@ -53,7 +53,12 @@ export function BreakPane(props: BreakPaneProps) {
           )}
         </p>
       </header>
-      <div class="pane__body">
+      <section
+        class="pane__body"
+        aria-label="Details"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard (WCAG 2.1.1)
+        tabIndex={0}
+      >
         {own === undefined && <div class="pane__loading" aria-busy="true" />}
         {own === null && <p class="notice notice--bad">The row could not be loaded.</p>}
         {own != null && (
@@ -63,7 +68,7 @@ export function BreakPane(props: BreakPaneProps) {
                 <p class="small">No row of the other side comes near this one.</p>
               ) : (
                 <>
-                  <h3>Beside the row that came closest</h3>
+                  <h2>Beside the row that came closest</h2>
                   <p class="small pane__miss">{formatLine(view.nearestMiss.text)}</p>
                 </>
               )}
@@ -71,7 +76,7 @@ export function BreakPane(props: BreakPaneProps) {
               {miss != null && <Comparison left={sides('left')} right={sides('right')} />}
             </section>
             <section>
-              <h3>As it stands in the file, row {own.record.rowNo}</h3>
+              <h2>As it stands in the file, row {own.record.rowNo}</h2>
               <dl class="payload">
                 {Object.entries(own.payload).map(([name, value]) => (
                   <div key={name}>
@@ -83,7 +88,7 @@ export function BreakPane(props: BreakPaneProps) {
             </section>
           </>
         )}
-      </div>
+      </section>
       {blocked === null ? (
         <footer class="pane__foot">
           <div class="pane__fields">

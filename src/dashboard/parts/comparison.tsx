@@ -91,10 +91,10 @@ function Group({ side, records }: { readonly side: Side; readonly records: reado
   const currency = records[0]?.currency ?? null
   return (
     <section>
-      <h3>
+      <h2>
         <span class={`side side--${side}`}>{side}</span> {formatCount(records.length)} {records.length === 1 ? 'row' : 'rows'}
         {amounts.length > 0 && <strong class="groups__sum">{formatAmount(sum(amounts), currency)}</strong>}
-      </h3>
+      </h2>
       <ul>
         {records.map((record) => (
           <li key={record.id}>

@@ -1,6 +1,7 @@
 import { sign } from '../decimal.js'
 import { currencyName, formatAmount, formatDifference } from '../format.js'
 import type { Equation } from '../totals.js'
+import { TableScroll } from './table-scroll.js'
 
 /**
  * `left − right = difference`, exact to the last unit: the first currency large, the others as a table. What is still being compared is
@@ -18,7 +19,7 @@ export function EquationCard({ equations, isSplit }: { readonly equations: reado
 
 function OtherCurrencies({ equations, isSplit }: { readonly equations: readonly Equation[]; readonly isSplit: boolean }) {
   return (
-    <div class="table-scroll">
+    <TableScroll label="Other currencies">
       <table class="table equation__others">
         <thead>
           <tr>
@@ -59,7 +60,7 @@ function OtherCurrencies({ equations, isSplit }: { readonly equations: readonly 
           ))}
         </tbody>
       </table>
-    </div>
+    </TableScroll>
   )
 }
 
@@ -68,27 +69,27 @@ function EquationRow({ equation, isSplit }: { readonly equation: Equation; reado
   const isEven = sign(difference) === 0
   return (
     <div class="equation__row">
-      <dl class="equation__terms">
-        <div class="equation__term">
+      <div class="equation__terms">
+        <dl class="equation__term">
           <dt>Left total</dt>
           <dd>{formatAmount(left, currency)}</dd>
-        </div>
+        </dl>
         <span class="equation__sign" aria-hidden="true">
           −
         </span>
-        <div class="equation__term">
+        <dl class="equation__term">
           <dt>Right total</dt>
           <dd>{formatAmount(right, currency)}</dd>
-        </div>
+        </dl>
         <span class="equation__sign" aria-hidden="true">
           =
         </span>
-        <div class={`equation__term equation__term--result${isEven ? ' is-even' : ''}`}>
+        <dl class={`equation__term equation__term--result${isEven ? ' is-even' : ''}`}>
           <dt>Difference</dt>
           <dd>{formatDifference(difference, currency)}</dd>
-        </div>
+        </dl>
         <span class="equation__currency">{currencyName(currency)}</span>
-      </dl>
+      </div>
       {isSplit && (
         <dl class="equation__split">
           <div>

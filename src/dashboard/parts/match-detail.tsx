@@ -57,7 +57,12 @@ export function MatchPane(props: MatchPaneProps) {
           </>
         )}
       </header>
-      <div class="pane__body" tabIndex={-1}>
+      <section
+        class="pane__body"
+        aria-label="Details"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard (WCAG 2.1.1)
+        tabIndex={0}
+      >
         {detail === undefined && <div class="pane__loading" aria-busy="true" />}
         {detail === null && <p class="notice notice--bad">The rows of this match could not be loaded.</p>}
         {detail != null && (
@@ -68,7 +73,7 @@ export function MatchPane(props: MatchPaneProps) {
             <History entries={detail.history} userId={userId} />
           </>
         )}
-      </div>
+      </section>
       {entry !== undefined && <Decide {...props} entry={entry} />}
     </article>
   )
@@ -142,7 +147,7 @@ function Alternatives({ detail, onOpen }: { readonly detail: MatchDetail; readon
   if (alternatives.length === 0) return null
   return (
     <section class="pane__section">
-      <h3>Other pairs with these rows</h3>
+      <h2>Other pairs with these rows</h2>
       <ul class="others">
         {alternatives.map((other) => (
           <li key={other.id}>
@@ -168,7 +173,7 @@ function History({ entries, userId }: { readonly entries: readonly HistoryEntry[
   if (entries.length === 0) return null
   return (
     <section class="pane__section">
-      <h3>History</h3>
+      <h2>History</h2>
       <ol class="history">
         {entries.map((entry) => (
           <li key={entry.version}>

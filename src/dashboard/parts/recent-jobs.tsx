@@ -1,5 +1,6 @@
 import type { JobView } from '../../protocol/views.js'
 import { durationOf, formatCount, formatTime } from '../format.js'
+import { TableScroll } from './table-scroll.js'
 
 const SHOWN = 6
 
@@ -9,7 +10,7 @@ export function RecentJobs({ jobs }: { readonly jobs: readonly JobView[] }) {
   return (
     <section class="panel">
       <h2>Recent jobs</h2>
-      <div class="table-scroll">
+      <TableScroll label="Recent jobs">
         <table class="table">
           <thead>
             <tr>
@@ -47,7 +48,7 @@ export function RecentJobs({ jobs }: { readonly jobs: readonly JobView[] }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </TableScroll>
     </section>
   )
 }

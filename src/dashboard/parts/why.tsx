@@ -7,7 +7,7 @@ export function Why({ explanation }: { readonly explanation: MatchExplanation })
   const largest = Math.max(1, ...levels.map(({ weight }) => Math.abs(Number(weight))))
   return (
     <section class="why">
-      <h3>Why</h3>
+      <h2>Why</h2>
       <p>{formatLine(explanation.summary)}</p>
       {levels.length > 0 && (
         <table class="why__levels">
