@@ -73,6 +73,7 @@ export class Presence {
 
   /** What the bus says of the project; `all`: and nothing else. */
   hear(project: ProjectId, values: readonly BusLatest[], scope: 'all' | 'changed'): void {
+    if (this.#isEnded) return
     if (!this.#rolls.has(project) && !values.some(({ key }) => isPresenceKey(key))) return
     this.#roll(project).hear(values, scope)
     this.#tidy(project)
@@ -100,8 +101,9 @@ export class Presence {
     if (!this.#isEnded) this.#roll(project).touch()
   }
 
-  /** Tells and asks now which claimants are here. @throws AppError `BUS_UNAVAILABLE`. */
+  /** Tells and asks now which claimants are here. @throws AppError `BUS_UNAVAILABLE`; `DRAINING` after the end. */
   async ask(project: ProjectId): Promise<void> {
+    if (this.#isEnded) throw new AppError('DRAINING')
     try {
       await this.#roll(project).exchange()
     } finally {
