@@ -1,3 +1,8 @@
+export type { Claim, Event, EventData, EventType, Latest, LatestData, Presence } from '../protocol/events.js'
+export type { Publication, PublishResult } from '../protocol/messages.js'
+export type { Position } from '../protocol/position.js'
+export type { PublishReply } from '../protocol/publications.js'
+export type * from '../protocol/views.js'
 export { LiveClient, type LiveClientOptions } from './client.js'
 export type { Clock } from './clock.js'
 export type { ClientCodec } from './codec.js'
