@@ -27,7 +27,9 @@ export type DataOf<Key extends string> = Key extends `job/${string}`
   ? LatestData['job.progress']
   : Key extends `claim/${string}`
     ? Claim
-    : Readonly<Record<string, unknown>>
+    : Key extends `cache/${string}`
+      ? LatestData['cache.invalidated']
+      : Readonly<Record<string, unknown>>
 
 /** One latest value of a room. */
 export interface LatestValue<Data> {
