@@ -19,6 +19,7 @@ const people = [...presence, ...claims, `${S}/people-random.test.ts`]
 // Its first fault ends it: who is caught is caught soon.
 const simulation = ['test/simulation/simulation.test.ts']
 const ws = ['test/transport/ws.test.ts']
+const client = ['state', 'room', 'client', 'handover', 'token', 'link'].map((name) => `test/client/${name}.test.ts`)
 
 /** `file` stands in src/. */
 export const MUTANTS = [
@@ -386,4 +387,68 @@ export const MUTANTS = [
   ['transport/ws.ts', 'if (this[SOCKET]?.canSend()) this.pong', 'if (this[SOCKET]) this.pong', 'pongs fill our memory', ws],
   ['transport/ws.ts', 'isBinary ? data : data.toString()', 'data.toString()', 'bytes are heard as text', ws],
   ['transport/ws.ts', ' ?? this.#handler?.admit(shown)', '', 'everybody is admitted', ws],
+  // Client
+  [
+    'client/membership.ts',
+    'if (handled.has(id)) return false',
+    'if (handled.has(id)) return true',
+    'what comes again in another epoch is handled again',
+    client,
+  ],
+  [
+    'client/membership.ts',
+    '...(position !== null && { since: position }),',
+    '',
+    'a client that comes back does not say where it was',
+    client,
+  ],
+  ['client/call-queue.ts', 'if (result instanceof Promise)', 'if (false)', 'a handler that waits is not waited for', client],
+  [
+    'client/state.ts',
+    "if (state.phase !== 'joined' || state.position === null)",
+    'if (state.position === null)',
+    'what comes before joined is applied',
+    client,
+  ],
+  ['client/state.ts', "if (step === 'repeated') continue", '', 'what comes twice is applied twice', client],
+  [
+    'client/state.ts',
+    'value.version > (state.latest.get(value.key)?.version ?? -1)',
+    'true',
+    'an older value replaces a newer one',
+    client,
+  ],
+  [
+    'client/switchboard.ts',
+    'if (membership.isOver(connection)) membership.joinOver(old)',
+    '',
+    'a successor that is refused keeps the rooms',
+    client,
+  ],
+  [
+    'client/switchboard.ts',
+    " || membership.phase !== 'joined') return",
+    ') return',
+    'the old connection is closed before the rooms are joined',
+    client,
+  ],
+  ['client/switchboard.ts', ' || old.connection.isBusy', '', 'the old connection is closed with answers under way', client],
+  ['client/switchboard.ts', 'shouldReconnect(code) ? successor : null', 'null', 'a successor is given up with the old connection', client],
+  [
+    'client/switchboard.ts',
+    'if (!membership.isOver(line.connection)) return',
+    '',
+    'a room that has moved hears the old connection',
+    client,
+  ],
+  [
+    'client/switchboard.ts',
+    'if (leaveAt !== null) this.#replaceAfter',
+    'if (leaveAt === 0) this.#replaceAfter',
+    'a successor that goes away is not left',
+    client,
+  ],
+  ['client/connection.ts', 'if (leftMs > 0) this.#watch(leftMs)', 'if (leftMs > 0) return', 'silence is looked at once', client],
+  ['client/connection.ts', 'token === this.#token || ', '', 'the same token is sent again as it expires', client],
+  ['client/link.ts', '(isExpired && link.isExpired)', 'false', 'an expired token is tried for ever', client],
 ].map(([file, from, to, what, tests, ...more]) => ({ file: `src/${file}`, edits: [[from, to], ...more], what, tests }))
