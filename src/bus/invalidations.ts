@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import { AppError } from '../errors.js'
 import type { ProjectId } from '../ids.js'
 import { type CacheTag, cacheKey } from '../protocol/cache-tags.js'
-import { latestBody } from '../protocol/events.js'
+import { type EventType, latestBody } from '../protocol/events.js'
 import type { Bus, BusItem } from './bus.js'
 
 export interface InvalidationsOptions {
@@ -15,6 +15,27 @@ export interface InvalidationsOptions {
 }
 
 const INTERVAL_MS = 1_000
+
+/** What a job changes with each of its chunks. */
+export const JOB_RESULT_TAGS: readonly CacheTag[] = ['jobs', 'records', 'matches', 'breaks']
+
+/** Of the breaks that a decision changes events of their own tell. */
+const TAGS_OF_EVENT: Readonly<Record<EventType, readonly CacheTag[]>> = {
+  'project.changed': ['project'],
+  'member.changed': ['members'],
+  'source.imported': ['sources', 'records'],
+  'source.removed': ['sources', 'records', 'matches', 'breaks'],
+  'job.queued': ['jobs'],
+  'job.started': ['jobs'],
+  'job.completed': JOB_RESULT_TAGS,
+  'job.failed': JOB_RESULT_TAGS,
+  'job.cancelled': JOB_RESULT_TAGS,
+  'match.created': ['records', 'matches'],
+  'match.decided': ['records', 'matches'],
+  'match.removed': ['records', 'matches'],
+  'matches.decided': ['records', 'matches', 'breaks'],
+  'break.changed': ['breaks'],
+}
 
 /** Tags of a project that somebody has to be told of. `resting`: told less than an interval ago, by us or another process. */
 interface Stale {
@@ -118,4 +139,13 @@ export class Invalidations {
       ),
     )
   }
+}
+
+/** What is stale after events of these types; nothing after those that are not the server's own. */
+export function tagsOf(types: readonly string[]): ReadonlySet<CacheTag> {
+  return new Set(types.flatMap((type) => (isEventType(type) ? TAGS_OF_EVENT[type] : [])))
+}
+
+function isEventType(type: string): type is EventType {
+  return Object.hasOwn(TAGS_OF_EVENT, type)
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { tagsOf } from '../../src/bus/invalidations.js'
 import { MemoryBus } from '../../src/bus/memory-bus.js'
-import { tagsOf } from '../../src/protocol/cache-tags.js'
 import { EVENT_TYPES } from '../../src/protocol/events.js'
 import { invalidationsContract } from './invalidations-contract.js'
 

@@ -187,4 +187,17 @@ describe('projects', () => {
       suggestions: 0,
     })
   })
+
+  test('the summary has its revision as ETag, and who knows it is told so', async () => {
+    const project = await http.project('ana')
+    const path = `/v1/projects/${project}/summary`
+    const first = await http.call<{ revision: number }>('GET', path, { token })
+    const etag = first.headers.get('etag')!
+    expect(etag).toBe(`"${first.body.revision}"`)
+    const known = await http.call('GET', path, { token, headers: { 'if-none-match': etag } })
+    expect([known.status, known.text, known.headers.get('etag')]).toEqual([304, '', etag])
+    await http.call('PATCH', `/v1/projects/${project}`, { token, body: { version: 1, name: 'July' } })
+    const changed = await http.call<{ revision: number }>('GET', path, { token, headers: { 'if-none-match': etag } })
+    expect([changed.status, changed.body.revision]).toEqual([200, first.body.revision + 1])
+  })
 })
