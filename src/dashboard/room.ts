@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { Room as LiveRoom } from '../client/index.js'
-import { type Claim, type Event, isKnownEvent, isKnownLatest, type KnownEvent, type Latest } from '../protocol/events.js'
+import { type Claim, type Event, isKnownEvent, isKnownLatest, type Latest, type LatestData } from '../protocol/events.js'
 import type { BreakView, JobView, MatchView, ProjectView, Role, Snapshot, Summary, UserRef } from '../protocol/views.js'
 import { type Activity, describe } from './activity.js'
 import { ApiError, api } from './api.js'
@@ -60,20 +60,6 @@ const PROGRESS_INTERVAL_MS = 250
 const MAX_ACTIVITY = 12
 /** Mostly it is over before anybody could read it. */
 const CATCHING_UP_AFTER_MS = 300
-/** Tags of the answers that an event makes stale (PROTOCOL §6). */
-const STALE_BY: Readonly<Partial<Record<KnownEvent['type'], readonly string[]>>> = {
-  'job.completed': ['jobs', 'matches', 'breaks', 'records'],
-  'job.failed': ['jobs', 'matches', 'breaks', 'records'],
-  'job.cancelled': ['jobs', 'matches', 'breaks', 'records'],
-  'match.created': ['matches', 'breaks', 'records'],
-  'match.decided': ['matches', 'breaks', 'records'],
-  'match.removed': ['matches', 'breaks', 'records'],
-  'matches.decided': ['matches', 'breaks', 'records'],
-  'break.changed': ['breaks'],
-  'source.imported': ['sources', 'records'],
-  'source.removed': ['sources', 'records'],
-  'member.changed': ['members'],
-}
 
 /** A project as long as its pages are open: the socket feeds it, pages watch it. */
 export class Room {
@@ -98,8 +84,8 @@ export class Room {
   #pending = new Map<string, JobView>()
   #progressTimer: ReturnType<typeof setTimeout> | undefined
   #shownAt = 0
-  /** The server tells of stale answers itself, by their tags. */
-  #isToldOfStale = false
+  /** Of the newest state of each tag that was told. */
+  readonly #revisions = new Map<string, number>()
 
   constructor(id: string, userId: string) {
     this.id = id
@@ -185,7 +171,6 @@ export class Room {
     if (!isKnownEvent(event)) return
     const line = describe(event)
     if (line !== null) this.activity.set([line, ...this.activity.value.filter(({ id }) => id !== line.id)].slice(0, MAX_ACTIVITY))
-    this.#staleBy(event)
     switch (event.type) {
       case 'job.queued':
       case 'job.started':
@@ -242,11 +227,9 @@ export class Room {
   }
 
   #receiveLatest(latest: Latest): void {
-    if (latest.type === 'cache.invalidated' && typeof latest.data?.tag === 'string') {
-      this.#isToldOfStale = true
-      this.queries.invalidate(latest.data.tag)
-    }
-    if (!isKnownLatest(latest) || latest.type !== 'job.progress' || latest.data === null) return
+    if (!isKnownLatest(latest) || latest.data === null) return
+    if (latest.type === 'cache.invalidated') this.#invalidate(latest.data)
+    if (latest.type !== 'job.progress') return
     this.#pending.set(latest.data.job.id, latest.data.job)
     if (this.#progressTimer !== undefined) return
     const waitMs = Math.max(0, this.#shownAt + PROGRESS_INTERVAL_MS - Date.now())
@@ -266,10 +249,12 @@ export class Room {
     if (next !== held.jobs) this.state.set({ ...held, jobs: next })
   }
 
-  /** Unless the server tells itself what is stale, an event says it. */
-  #staleBy(event: KnownEvent): void {
-    if (this.#isToldOfStale) return
-    for (const tag of STALE_BY[event.type] ?? []) this.queries.invalidate(tag)
+  /** Answers with the tag that are older are stale: none of those that came with or after that revision. */
+  #invalidate({ tag, revision }: LatestData['cache.invalidated']): void {
+    const held = this.state.value
+    const known = this.#revisions.get(tag) ?? (held.kind === 'open' ? held.summary.revision : revision)
+    this.#revisions.set(tag, Math.max(known, revision))
+    if (revision > known) this.queries.invalidate(tag)
   }
 
   async #loadSummary(): Promise<void> {

@@ -117,8 +117,11 @@ export function BreakPane(props: BreakPaneProps) {
           </div>
           <div class="pane__actions">
             {view.assignee?.id !== me && (
-              <button type="button" class="button" onClick={() => onChange({ assignee: me })}>
-                Assign to me <kbd>a</kbd>
+              <button type="button" class="button" aria-keyshortcuts="a" onClick={() => onChange({ assignee: me })}>
+                Assign to me{' '}
+                <span class="key" aria-hidden="true">
+                  a
+                </span>
               </button>
             )}
             <button type="button" class="button" onClick={() => onChange({ status: isOpen ? 'resolved' : 'open' })}>

@@ -125,11 +125,17 @@ function Decide({ id, entry, blocked, onDecide, onRemove }: MatchPaneProps & { r
       )}
       {open && (
         <div class="pane__actions">
-          <button type="button" class="button button--primary" onClick={() => onDecide('confirm')}>
-            Confirm <kbd>Enter</kbd>
+          <button type="button" class="button button--primary" aria-keyshortcuts="Enter" onClick={() => onDecide('confirm')}>
+            Confirm{' '}
+            <span class="key" aria-hidden="true">
+              Enter
+            </span>
           </button>
-          <button type="button" class="button" onClick={() => onDecide('reject')}>
-            Reject <kbd>r</kbd>
+          <button type="button" class="button" aria-keyshortcuts="r" onClick={() => onDecide('reject')}>
+            Reject{' '}
+            <span class="key" aria-hidden="true">
+              r
+            </span>
           </button>
         </div>
       )}

@@ -58,10 +58,11 @@ export function MatchGrid({ list, selected, marked, mayDecide, userId, room, onS
   }, [head])
 
   useEffect(() => {
-    // A new list begins at its beginning, with the keyboard in it if nothing else has it.
+    // A new list begins at its beginning, with the keyboard in it, unless that is in use elsewhere: a link that led here is done.
     if (box.current === null) return
     box.current.scrollTop = 0
-    if (document.activeElement === document.body) table.current?.focus({ preventScroll: true })
+    const active = document.activeElement
+    if (active === document.body || active?.closest('nav') != null) table.current?.focus({ preventScroll: true })
   }, [list])
 
   useLayoutEffect(() => {

@@ -22,7 +22,11 @@ function ShownToast({ shown }: { readonly shown: Toast }) {
       {action !== null && (
         <button type="button" class="toast__action" onClick={act}>
           {action.label}
-          {action.key !== null && <kbd>{action.key}</kbd>}
+          {action.key !== null && (
+            <span class="key" aria-hidden="true">
+              {action.key}
+            </span>
+          )}
         </button>
       )}
       <button type="button" class="toast__close" aria-label="Dismiss" onClick={hideToast}>
