@@ -73,10 +73,10 @@ export class SimulatedClient {
     this.#checker(project).leave()
   }
 
-  /** Forgets the rooms that it was let out of. */
+  /** Takes what has arrived, and is done with the rooms that it was let out of, also with what their handlers had still to hear. */
   look(): void {
     for (const socket of this.open) socket.look()
-    for (const [project, { phase }] of this.rooms) if (phase === 'left') this.rooms.delete(project)
+    for (const [project, { phase }] of this.rooms) if (phase === 'left') this.leave(project)
   }
 
   /** What its handlers should not have heard, or should have. `isHearing`: it hears every project, to the end. */
