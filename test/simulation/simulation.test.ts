@@ -3,7 +3,7 @@ import { isLong } from '../support/long.js'
 import { simulate } from './simulation.js'
 import { Situations } from './situations.js'
 
-const SEEDS = isLong ? 3_000 : 700
+const SEEDS = isLong ? 3_000 : 1_000
 
 test('[J5] [D2] [D3] [D4] whatever happens to eight clients of the SDK, each hears a snapshot or what it missed, then everything, once and in order', {
   timeout: 300_000,
