@@ -47,7 +47,10 @@ export async function insertMatches(tx: Tx, owner: Owner, matches: readonly Foun
     ) as m (id, rule, left_id, right_id, confidence, amount_difference, automatic, explanation)`
 }
 
-/** Stores the breaks of a chunk in one statement; a record that has one keeps it. */
+/**
+ * Stores the breaks of a chunk in one statement. A record that has one keeps it; one that somebody owns, or that is due, says what was found
+ * now, and is no less theirs.
+ */
 export async function insertBreaks(tx: Tx, owner: Owner, breaks: readonly FoundBreak[]): Promise<void> {
   if (breaks.length === 0) return
   await tx.$executeRaw`
@@ -62,11 +65,12 @@ export async function insertBreaks(tx: Tx, owner: Owner, breaks: readonly FoundB
       jsonb_array_elements(${JSON.stringify(breaks.map((found) => found.nearestMiss))}::jsonb)
     ) as b (id, record_id, side, reason, nearest_miss)
     left join records miss on miss.id = (b.nearest_miss ->> 'record')::uuid
-    on conflict (record_id) do nothing`
+    on conflict (record_id) do update set reason = excluded.reason, nearest_miss = excluded.nearest_miss, version = breaks.version + 1
+      where breaks.status = 'open' and (breaks.assignee is not null or breaks.due_at is not null)`
 }
 
 /**
- * Deletes at most `limit` of what the engine found for the project before and nobody decided: a new run finds it anew.
+ * Deletes at most `limit` of what the engine found for the project before and nobody decided or took: a new run finds it anew.
  * Answers how many rows went; 0 when nothing is left.
  */
 export async function clearUndecided(tx: Tx, owner: Owner, limit: number): Promise<number> {
@@ -77,13 +81,17 @@ export async function clearUndecided(tx: Tx, owner: Owner, limit: number): Promi
       limit ${limit})`
   const breaks = await tx.$executeRaw`
     delete from breaks where id in (
-      select id from breaks where project_id = ${owner.project}::uuid and status = 'open' and job_id is distinct from ${owner.job}::uuid limit ${limit})`
+      select id from breaks
+      where project_id = ${owner.project}::uuid and status = 'open' and job_id is distinct from ${owner.job}::uuid
+        and assignee is null and due_at is null
+      limit ${limit})`
   return matches + breaks
 }
 
 /**
- * Takes back what people have overtaken while the job ran: suggestions and breaks of records that they matched meanwhile, which it could not
- * know of. Records that lose their last suggestion get a break.
+ * Takes back what people have overtaken while the job ran: suggestions of records that they matched meanwhile, which it could not know of.
+ * Records that lose their last suggestion get a break; open breaks of records that a match or a suggestion explains now go, also those that
+ * were kept for their owners.
  */
 export async function dropOvertaken(tx: Tx, { project }: Pick<Owner, 'project'>): Promise<void> {
   const lost = await tx.$queryRaw<{ id: string }[]>`
@@ -100,8 +108,8 @@ export async function dropOvertaken(tx: Tx, { project }: Pick<Owner, 'project'>)
   )
   await tx.$executeRaw`
     delete from breaks b where b.project_id = ${project}::uuid and b.status = 'open' and (
-      exists (select 1 from matches taken where taken.left_id = b.record_id and taken.status = 'confirmed')
-      or exists (select 1 from matches taken where taken.right_id = b.record_id and taken.status = 'confirmed'))`
+      exists (select 1 from matches m where m.left_id = b.record_id and m.status in ('confirmed', 'proposed'))
+      or exists (select 1 from matches m where m.right_id = b.record_id and m.status in ('confirmed', 'proposed')))`
 }
 
 /** A match by its business keys: external id with its occurrence number, or the hash of the row. */

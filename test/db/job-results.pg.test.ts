@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { dropOvertaken } from '../../src/db/job-results.js'
+import { clearUndecided, dropOvertaken, insertBreaks } from '../../src/db/job-results.js'
 import { createMatch } from '../../src/db/manual-matches.js'
 import { getMatch } from '../../src/db/matches.js'
+import { type JobId, newId } from '../../src/ids.js'
 import { Review } from './review-fixture.js'
 import { DATABASES, type TestDatabase } from './test-databases.js'
 
@@ -40,4 +41,40 @@ describe.each(DATABASES)('the end of a job on $name', ({ create }) => {
     const breaks = await database.db.break.findMany({ where: { projectId: review.project } })
     expect(breaks).toMatchObject([{ recordId: r2, actId: null, nearestMiss: { record: l2 } }])
   })
+
+  test('a break that somebody owns outlives the next run and says what that one found', async () => {
+    const { db } = database
+    const [owned, nobodys, matched, right] = [
+      await review.record('left', { externalId: 'L1' }),
+      await review.record('left', { externalId: 'L2' }),
+      await review.record('left', { externalId: 'L3' }),
+      await review.record('right', { externalId: 'R1' }),
+    ]
+    for (const record of [owned, nobodys, matched]) await review.break(record, 'left')
+    await db.break.updateMany({ where: { recordId: { in: [owned, matched] } }, data: { assigneeId: 'ben' } })
+    const job = await db.job.create({ data: { id: newId<JobId>(), projectId: review.project, kind: 'match', state: 'running' } })
+    const owner = { project: review.project, job: job.id as JobId }
+
+    await db.$transaction((tx) => clearUndecided(tx, owner, 100))
+    expect(await recordsWithBreaks()).toEqual([owned, matched].toSorted())
+
+    const miss = { record: right, text: 'amount equal, 9 days apart, window 3', amountDifference: '0', daysApart: 9 }
+    const found = [owned, nobodys].map((recordId) => ({ recordId, side: 'left', reason: 'date-outside', nearestMiss: miss }) as const)
+    await db.$transaction((tx) => insertBreaks(tx, owner, found))
+    await review.match(matched, right, { status: 'confirmed' })
+    await db.$transaction((tx) => dropOvertaken(tx, owner))
+
+    expect(await recordsWithBreaks()).toEqual([owned, nobodys].toSorted())
+    expect(await db.break.findUnique({ where: { recordId: owned } })).toMatchObject({
+      assigneeId: 'ben',
+      reason: 'date-outside',
+      nearestMiss: { ...miss, externalId: 'R1' },
+      version: 2,
+    })
+  })
+
+  async function recordsWithBreaks(): Promise<string[]> {
+    const rows = await database.db.break.findMany({ where: { projectId: review.project } })
+    return rows.map(({ recordId }) => recordId).toSorted()
+  }
 })
