@@ -14,7 +14,7 @@ import { findJobIds } from './db/jobs.js'
 import { mayPublish, readRoster, roleIn } from './db/members.js'
 import { requireMigrated } from './db/migrate.js'
 import { openOwnDatabase, openServerDatabase } from './db/open.js'
-import { findPendingProjects, markOutboxPublished, readPendingOutbox, reopenOutbox, sweepOutbox } from './db/outbox.js'
+import { hasPendingOutbox, outboxStore, queuePublications, sweepOutbox } from './db/outbox.js'
 import { readSnapshot } from './db/snapshot.js'
 import { sweepAbandonedSources } from './db/sources.js'
 import { readRevision } from './db/summary.js'
@@ -30,6 +30,7 @@ import { MAX_CLIENT_FRAME_BYTES } from './protocol/messages.js'
 import { JSON_SUBPROTOCOL, LIVE_PATH, MSGPACK_SUBPROTOCOL } from './protocol/version.js'
 import type { JobView } from './protocol/views.js'
 import { EventPublisher } from './publishing/event-publisher.js'
+import { PublicationQueue } from './publishing/publication-queue.js'
 import { loadSecret } from './secret.js'
 import { TokenAuthority } from './sessions/auth.js'
 import { LiveServer } from './sessions/live-server.js'
@@ -111,10 +112,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     const outbox = new OutboxPublisher({
       bus,
       log,
-      pendingProjects: (limit) => findPendingProjects(db, limit),
-      readPending: (project, limit) => readPendingOutbox(db, project, limit),
-      markPublished: (project, no) => markOutboxPublished(db, project, no),
-      reopen: (project, no) => reopenOutbox(db, project, no),
+      ...outboxStore(db),
       onPublished: (project, types) => invalidations.touch(project, tagsOf(types)),
     })
     outbox.start()
@@ -146,6 +144,12 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
       bus,
       mayPublish: (who, project) => mayPublish(db, who, project),
       findJobs: (ids) => findJobIds(db, ids),
+      queue: new PublicationQueue({
+        isBusAway: () => bus.isAway,
+        hasPending: (project) => hasPendingOutbox(db, project),
+        flush: (project) => outbox.flush(project),
+        store: (project, events) => queuePublications(db, project, events),
+      }),
     })
     // Known only after listening, when the port may have been chosen by the system.
     const place = { port: config.PORT, origins: new Set<string>() as ReadonlySet<string> }

@@ -29,15 +29,29 @@ export const TOMBSTONE_MS = 600_000
  * of an event `{"actor":…,"data":…}` (`"trace"` too when there is one), of a latest value `{"data":…}` (`{"data":null}` is a tombstone).
  */
 export type BusItem =
-  /** An event. With `id`: at most once in ten minutes under it; without: the bus makes a UUIDv7. */
-  | { readonly kind: 'event'; readonly type: string; readonly id?: string; readonly body: string }
+  /** An event. With `id`: at most once in ten minutes under it, but one that was made just now (`isIdNew`) is not remembered (B7). */
+  | { readonly kind: 'event'; readonly type: string; readonly id?: string; readonly isIdNew?: true; readonly body: string }
   /**
    * An event from the outbox: taken only as number `no` directly after the last one taken, or as the first of an epoch (B4).
-   * Latest values that follow it in the same call belong to it: they are refused when it was not taken.
+   * Latest values that follow it in the same call belong to it: they are refused when it was not taken. `origin`: somebody published it and
+   * had no answer (P4); one whose id is known is taken and not published again.
    */
-  | { readonly kind: 'outbox'; readonly no: bigint; readonly type: string; readonly id: string; readonly body: string }
+  | {
+      readonly kind: 'outbox'
+      readonly no: bigint
+      readonly type: string
+      readonly id: string
+      readonly origin?: QueuedOrigin
+      readonly body: string
+    }
   /** The newest state of a key. Without `version`: stored + 1; an older one is refused. */
   | { readonly kind: 'latest'; readonly type: string; readonly key: string; readonly version?: number; readonly body: string }
+
+/**
+ * Of what waits in the outbox because it could not be published: `given`, its id counts as that of an event; `doubtful`, it may be published
+ * already, under an id that is not remembered.
+ */
+export type QueuedOrigin = 'given' | 'doubtful'
 
 export type BusResult =
   | { readonly kind: 'sequenced'; readonly id: string; readonly seq: number }
@@ -132,6 +146,8 @@ export interface LeaseRenewal {
 export interface Bus {
   /** Whether news outlives this process. */
   readonly durable: boolean
+  /** Whether what is published now would certainly not be sent. */
+  readonly isAway: boolean
 
   start(): Promise<void>
   /** Ends subscriptions and connections. */

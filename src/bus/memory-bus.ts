@@ -55,6 +55,7 @@ interface ProjectNews {
 /** The bus of a single process. Its epochs end with it. */
 export class MemoryBus implements Bus {
   readonly durable = false
+  readonly isAway = false
   readonly #projects = new Map<ProjectId, ProjectNews>()
   readonly #undelivered: { readonly news: ProjectNews; readonly message: BusMessage }[] = []
   readonly #options: Required<MemoryBusOptions>
@@ -83,7 +84,7 @@ export class MemoryBus implements Bus {
     const news = this.#newsOf(project)
     const now = this.#options.now()
     turnBuckets(news, now)
-    const remembered = items.filter((item) => item.kind === 'event' && item.id !== undefined).length
+    const remembered = items.filter((item) => item.kind === 'event' && isIdRemembered(item)).length
     if (remembered > 0 && news.ids.current.size + remembered > MAX_BUCKET_IDS) {
       throw new AppError('RATE_LIMITED', { message: `at most ${MAX_BUCKET_IDS} ids in ten minutes` })
     }
@@ -106,15 +107,14 @@ export class MemoryBus implements Bus {
         outboxTaken = news.outboxNo === null || item.no === news.outboxNo + 1n
         if (!outboxTaken) return { kind: 'out-of-turn', no: news.outboxNo ?? 0n }
         news.outboxNo = item.no
-      } else {
-        outboxTaken = true
-        const known = item.id === undefined ? undefined : (news.ids.current.get(item.id) ?? news.ids.previous.get(item.id))
-        if (item.id !== undefined && known !== undefined) return { kind: 'duplicate', id: item.id, seq: known }
-      }
+      } else outboxTaken = true
       const id = item.id ?? newId()
+      const isRemembered = isIdRemembered(item)
+      const known = isRemembered ? (news.ids.current.get(id) ?? news.ids.previous.get(id)) : undefined
+      if (known !== undefined) return { kind: 'duplicate', id, seq: known }
       const seq = ++news.seq
       news.id = id
-      if (item.kind === 'event' && item.id !== undefined) news.ids.current.set(id, seq)
+      if (isRemembered) news.ids.current.set(id, seq)
       events.push({ seq, id, type: item.type, at, body: item.body })
       return { kind: 'sequenced', id, seq }
     })
@@ -258,6 +258,11 @@ export class MemoryBus implements Bus {
       this.#isDelivering = false
     }
   }
+}
+
+/** Nothing is ever in doubt here: this bus answers at once. */
+function isIdRemembered(item: Exclude<BusItem, { readonly kind: 'latest' }>): boolean {
+  return item.kind === 'outbox' ? item.origin !== undefined : item.id !== undefined && !item.isIdNew
 }
 
 function headOf({ epoch, seq, id, n }: ProjectNews): BusHead {

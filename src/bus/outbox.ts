@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { ProjectId } from '../ids.js'
 import { TOMBSTONE_BODY } from '../protocol/events.js'
-import type { Bus, BusItem, BusReply } from './bus.js'
+import { type Bus, type BusItem, type BusReply, MAX_ITEMS, type QueuedOrigin } from './bus.js'
 
 /** News about a stored fact that was written in the fact's transaction; `no` follows the order of commits (B4). */
 export interface OutboxRow {
@@ -13,6 +13,10 @@ export interface OutboxRow {
   readonly clearsKey: string | null
   /** Version of that value's last state. */
   readonly clearsVersion: number | null
+  /** Of what somebody published and the bus could not take then; null for a fact (P4). */
+  readonly origin: QueuedOrigin | null
+  /** Number of the last row of the same publish, which goes out as one message (P5); null for a fact. */
+  readonly batchEnd: bigint | null
 }
 
 export interface OutboxOptions {
@@ -32,12 +36,12 @@ export interface OutboxOptions {
   readonly sweepMs?: number
 }
 
-/** Rows of one publish; with a tombstone each they are 200 items of the 1 000 that it may have. */
+/** Rows that are read at once; with a tombstone each they are 200 items of the 1 000 that a publish may have. */
 const MAX_ROWS = 100
 /** Projects of one sweep; the next one takes the rest. */
 const MAX_PROJECTS = 100
 const SWEEP_MS = 1_000
-/** Bodies of one publish, in bytes; one row always goes. */
+/** Bodies of one publish, in bytes; one row always goes, and so does what was published together: a publish had room for it. */
 const MAX_BODY_BYTES = 1024 * 1024
 
 /**
@@ -118,7 +122,7 @@ export class OutboxPublisher {
   async #publishAll(project: ProjectId): Promise<void> {
     while (!this.#isStopped) {
       this.#again.delete(project)
-      const rows = withinBytes(await this.#options.readPending(project, MAX_ROWS))
+      const rows = await this.#nextRows(project)
       const first = rows[0]
       if (first) {
         const taken = lastTaken(await this.#options.bus.publish(project, rows.flatMap(itemsOf)), rows)
@@ -132,6 +136,17 @@ export class OutboxPublisher {
         } else await this.#goBack(project, taken, first.no)
       } else if (!this.#again.has(project)) return
     }
+  }
+
+  /** What goes out as one message: as much as it takes, and of what was published together all or nothing. */
+  async #nextRows(project: ProjectId): Promise<readonly OutboxRow[]> {
+    const { readPending } = this.#options
+    const rows = withinBytes(await readPending(project, MAX_ROWS))
+    const last = rows.at(-1)
+    const batchEnd = last?.batchEnd ?? null
+    if (last === undefined || batchEnd === null || last.no === batchEnd) return rows
+    const before = rows.filter((row) => row.batchEnd !== batchEnd)
+    return before.length > 0 ? before : (await readPending(project, MAX_ITEMS)).filter(({ no }) => no <= batchEnd)
   }
 
   /** The bus lost what it had taken after `taken`, as a Redis does that starts with an older copy of its data: that goes out again (B4). */
@@ -152,7 +167,8 @@ function withinBytes(rows: readonly OutboxRow[]): readonly OutboxRow[] {
 }
 
 function itemsOf(row: OutboxRow): BusItem[] {
-  const event: BusItem = { kind: 'outbox', no: row.no, type: row.type, id: row.eventId, body: row.body }
+  const { no, type, eventId: id, body, origin } = row
+  const event: BusItem = { kind: 'outbox', no, type, id, body, ...(origin !== null && { origin }) }
   if (row.clearsKey === null) return [event]
   // Above the last state's version: a progress that arrives late, even of that very version, must not bring the key back.
   const version = row.clearsVersion === null ? {} : { version: row.clearsVersion + 1 }
@@ -161,12 +177,12 @@ function itemsOf(row: OutboxRow): BusItem[] {
 
 /** The highest number that the bus has, by this publish or by another process's. */
 function lastTaken(reply: BusReply, rows: readonly OutboxRow[]): bigint {
-  const results = reply.results.filter((result) => result.kind === 'sequenced' || result.kind === 'out-of-turn')
+  const results = reply.results.filter((result) => !('key' in result))
   let taken = 0n
   for (const [index, row] of rows.entries()) {
     const result = results[index]
-    if (result?.kind === 'sequenced') taken = row.no
-    else if (result?.kind === 'out-of-turn') taken = result.no
+    if (result?.kind === 'out-of-turn') taken = result.no
+    else if (result) taken = row.no
   }
   return taken
 }

@@ -13,7 +13,9 @@
 --       then five per item: kind, type, id or key, version, body
 --         kind "e"  event. version "": the id came with the publication and is remembered; "n": made for it just now, not remembered
 --         kind "l"  latest value. version "": stored + 1. After an "o" item it belongs to that: refused if that was not taken
---         kind "o<number>"  event from the outbox: taken if number = o + 1, or if this epoch has taken none yet
+--         kind "o<number>"  event from the outbox: taken if number = o + 1, or if this epoch has taken none yet. version "": it is published
+--              nowhere else; "i": its id came with a publication, and counts as that of an "e"; "d": the same, and its id may stand in the stream
+--              already without being remembered. One that is known is taken, for its number, and answered "d:<seq>"
 --         body  JSON object on one line; never parsed here, cjson would turn [] into {} and lose digits
 -- Reply [epoch, n, per item: "seq" | "d:<seq>" duplicate | "v:<version>" | "r:<version>" refused, the stored one | "o:<number>" out of turn, the last one taken]
 -- Errors (nothing is written): ERR_VERSION <why>, ERR_INVALID <index from 0> <why>, ERR_RATE_LIMITED <why>
@@ -40,6 +42,8 @@ local MAX_NAME_BYTES = 512
 local MAX_TYPE_BYTES = 128
 local MAX_LIVE_KEYS = 1000
 local MAX_BUCKET_IDS = 200000
+-- how far back an event is looked for whose publisher does not know whether it was published
+local DOUBT_EVENTS = 3000
 local TOMBSTONE = '{"data":null}'
 
 local function invalid(index, why)
@@ -81,8 +85,8 @@ for index = 0, count - 1 do
   end
   if kind == 'l' then
     if version ~= '' and not isCount(version) then return invalid(index, 'version must be a positive integer') end
-  elseif version ~= '' and not (kind == 'e' and version == 'n') then
-    return invalid(index, 'version of an event must be empty or n')
+  elseif version ~= '' and not (kind == 'e' and version == 'n') and not (number and (version == 'i' or version == 'd')) then
+    return invalid(index, 'version of an event must be empty or n, of one from the outbox empty, i or d')
   end
   local limit = MAX_BODY_BYTES[number and 'o' or kind]
   if #body > limit then return invalid(index, 'body must be at most ' .. limit .. ' bytes') end
@@ -179,10 +183,27 @@ local function append(item)
   return string.format('%.0f', seq)
 end
 
+local function remembered(item)
+  return redis.call('HGET', KEYS[4], item.name) or redis.call('HGET', KEYS[5], item.name)
+end
+
+-- What was published under an id that is not remembered, read once for all who are in doubt.
+local recent
+local function inStream(item)
+  if not recent then
+    recent = {}
+    for _, entry in ipairs(redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', DOUBT_EVENTS)) do
+      recent[entry[2][2]] = string.match(entry[1], '^%d+')
+    end
+  end
+  return recent[item.name]
+end
+
 for index, item in ipairs(items) do
   if item.kind == 'e' then
     outboxTaken = true
-    local known = item.version == '' and (redis.call('HGET', KEYS[4], item.name) or redis.call('HGET', KEYS[5], item.name))
+    -- Also an id made just now: its publisher may have given it up as lost and to the outbox, and it arrives after all.
+    local known = remembered(item)
     if known then
       reply[index] = 'd:' .. known
     else
@@ -193,7 +214,9 @@ for index, item in ipairs(items) do
     outboxTaken = not o or item.number == string.format('%.0f', tonumber(o) + 1)
     if outboxTaken then
       o = item.number
-      reply[index] = append(item)
+      local known = item.version ~= '' and (remembered(item) or item.version == 'd' and inStream(item))
+      reply[index] = known and 'd:' .. known or append(item)
+      if item.version ~= '' and not known then remember(item, reply[index]) end
     else
       reply[index] = 'o:' .. o
     end

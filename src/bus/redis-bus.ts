@@ -18,6 +18,7 @@ import {
   type BusSubscription,
   ID_BUCKET_MS,
   type LeaseRenewal,
+  type QueuedOrigin,
   type ReadLimits,
 } from './bus.js'
 import { parseBusMessage } from './bus-message.js'
@@ -56,6 +57,7 @@ const FIRST_PAGE_EVENTS = 16
 const REPORTS_MAX_AGE_MS = 2_592_000_000
 /** Of the interface of publish.lua. */
 const SCRIPT_VERSION = '1'
+const ORIGIN_MARKS = { given: 'i', doubtful: 'd' } satisfies Record<QueuedOrigin, string>
 
 /** The bus between processes: one script writes, pub/sub carries, stream and meta repair what pub/sub dropped. */
 export class RedisBus implements Bus {
@@ -111,6 +113,10 @@ export class RedisBus implements Bus {
     this.#subscriber.on('ready', () => void this.#resubscribe())
   }
 
+  get isAway(): boolean {
+    return this.#commands.status !== 'ready'
+  }
+
   /** @throws AppError `BUS_UNAVAILABLE` when Redis cannot be reached. */
   async start(): Promise<void> {
     try {
@@ -145,8 +151,8 @@ export class RedisBus implements Bus {
       ids.push(item.kind === 'latest' ? item.key : (item.id ?? newId()))
       const name = ids.at(-1) ?? ''
       if (item.kind === 'latest') return ['l', item.type, name, item.version === undefined ? '' : String(item.version), item.body]
-      if (item.kind === 'outbox') return [`o${item.no}`, item.type, name, '', item.body]
-      return ['e', item.type, name, item.id === undefined ? 'n' : '', item.body]
+      if (item.kind === 'outbox') return [`o${item.no}`, item.type, name, item.origin ? ORIGIN_MARKS[item.origin] : '', item.body]
+      return ['e', item.type, name, item.id === undefined || item.isIdNew ? 'n' : '', item.body]
     })
     const [epoch, , ...results] = await this.#runScript(project, items.length, strings)
     return { epoch: epoch ?? '', results: results.map((text, index) => resultOf(text, ids[index] ?? '')) }

@@ -125,8 +125,8 @@ export class LiveClient {
     const { connection } = this.#switchboard
     if (connection === null) throw new LiveError(null)
     const { epoch, results } = await connection.request('ack', (ref) => ({ type: 'publish', ref, project, events }))
-    // The answer to a publish has both (PROTOCOL §2).
-    return { epoch: epoch!, results: results! }
+    // The answer to a publish has results (PROTOCOL §2), and an epoch unless all of it is queued.
+    return { epoch: epoch ?? null, results: results! }
   }
 
   #handledIn(project: string): Set<string> {

@@ -29,7 +29,21 @@ export interface OutboxRow {
   readonly body: string
   readonly clearsKey: string | null
   readonly clearsVersion: number | null
+  readonly origin: 'given' | 'doubtful' | null
+  readonly batchEnd: bigint | null
 }
+
+/** An event that somebody published and the bus could not take. */
+export interface QueuedEvent {
+  readonly id: string
+  readonly type: string
+  readonly body: string
+  /** `given`: its id is the publisher's; `doubtful`: the bus may have it already; null: neither. */
+  readonly origin: 'given' | 'doubtful' | null
+}
+
+/** Rows of a project that may wait: some minutes of a busy publisher, and less than an outbox can send in as many. */
+const MAX_PENDING = 100_000
 
 /** How long published rows stay: after a rewind of Redis they go out again (B4). */
 const KEEP_HOURS = 24
@@ -50,9 +64,38 @@ export async function appendOutbox(tx: Tx, project: ProjectId, news: readonly Ne
     with moved as (update projects set outbox_no = outbox_no + ${news.length} where id = ${project}::uuid returning outbox_no)
     insert into outbox (project_id, no, event_id, type, body, clears_key, clears_version)
     select ${project}::uuid, moved.outbox_no - ${news.length} + item.position, item.id, item.type, item.body, item.key, item.version
-    from moved, unnest(${ids}::uuid[], ${types}::text[], ${bodies}::text[], ${keys}::text[], ${versions}::int[])
+    from moved, unnest(${ids}::text[], ${types}::text[], ${bodies}::text[], ${keys}::text[], ${versions}::int[])
       with ordinality as item (id, type, body, key, version, position)`
   if (count === 0) throw new AppError('FORBIDDEN')
+}
+
+/**
+ * Keeps what was published, in order and together, behind all that waits (P4).
+ * @throws AppError `BUS_UNAVAILABLE` when too much waits, or the project is gone.
+ */
+export async function queuePublications(db: Db, project: ProjectId, events: readonly QueuedEvent[]): Promise<void> {
+  const ids = events.map((event) => event.id)
+  const types = events.map((event) => event.type)
+  const bodies = events.map((event) => event.body)
+  const origins = events.map((event) => event.origin)
+  const count = await db.$executeRaw`
+    with moved as (
+      update projects p set outbox_no = outbox_no + ${events.length} where id = ${project}::uuid and not exists (
+        select 1 from outbox o where o.project_id = p.id and o.published_at is null and o.no <= p.outbox_no + ${events.length} - ${MAX_PENDING}
+      ) returning outbox_no
+    )
+    insert into outbox (project_id, no, event_id, type, body, origin, batch_end)
+    select ${project}::uuid, moved.outbox_no - ${events.length} + item.position, item.id, item.type, item.body, item.origin, moved.outbox_no
+    from moved, unnest(${ids}::text[], ${types}::text[], ${bodies}::text[], ${origins}::text[])
+      with ordinality as item (id, type, body, origin, position)`
+  if (count === 0) throw new AppError('BUS_UNAVAILABLE', { message: `${MAX_PENDING} events wait for the bus: no more are kept` })
+}
+
+/** Whether news of the project is unpublished. */
+export async function hasPendingOutbox(db: Db, project: ProjectId): Promise<boolean> {
+  const [row] = await db.$queryRaw<{ has: boolean }[]>`
+    select exists (select 1 from outbox where project_id = ${project}::uuid and published_at is null) as has`
+  return row?.has ?? false
 }
 
 /** Projects with unpublished news. */
@@ -65,7 +108,8 @@ export async function findPendingProjects(db: Db, limit: number): Promise<Projec
 /** The project's unpublished news in order of commit. */
 export function readPendingOutbox(db: Db, project: ProjectId, limit: number): Promise<OutboxRow[]> {
   return db.$queryRaw<OutboxRow[]>`
-    select no, event_id::text as "eventId", type, body, clears_key as "clearsKey", clears_version as "clearsVersion" from outbox
+    select no, event_id as "eventId", type, body, clears_key as "clearsKey", clears_version as "clearsVersion", origin, batch_end as "batchEnd"
+    from outbox
     where project_id = ${project}::uuid and published_at is null order by no limit ${limit}`
 }
 
@@ -79,6 +123,16 @@ export async function markOutboxPublished(db: Db, project: ProjectId, no: bigint
 export async function reopenOutbox(db: Db, project: ProjectId, no: bigint): Promise<number> {
   return db.$executeRaw`
     update outbox set published_at = null where project_id = ${project}::uuid and no > ${no} and published_at is not null`
+}
+
+/** What publishes the outbox asks the database. */
+export function outboxStore(db: Db) {
+  return {
+    pendingProjects: (limit: number) => findPendingProjects(db, limit),
+    readPending: (project: ProjectId, limit: number) => readPendingOutbox(db, project, limit),
+    markPublished: (project: ProjectId, no: bigint) => markOutboxPublished(db, project, no),
+    reopen: (project: ProjectId, no: bigint) => reopenOutbox(db, project, no),
+  }
 }
 
 /** Deletes what was published more than {@link KEEP_HOURS} ago. */

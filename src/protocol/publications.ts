@@ -5,7 +5,8 @@ import { MAX_FRAME_DEPTH, type PublishResult } from './messages.js'
 
 /** The answer to a publish; results stand in the order of the publications. */
 export interface PublishReply {
-  readonly epoch: string
+  /** Of the results; null when all that could be taken is queued. */
+  readonly epoch: string | null
   readonly results: readonly PublishResult[]
 }
 

@@ -292,7 +292,7 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
       const requestId = newId()
       try {
         const { epoch, results } = await this.#options.publish({ publisher: state.principal, project, events, trace: requestId })
-        if (ref !== undefined) session.send({ type: 'ack', ref, epoch, results })
+        if (ref !== undefined) session.send({ type: 'ack', ref, ...(epoch !== null && { epoch }), results })
       } catch (error) {
         session.fail(error, ref ?? null, { requestId })
       }

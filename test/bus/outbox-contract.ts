@@ -2,12 +2,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import type { Bus } from '../../src/bus/bus.js'
 import { OutboxPublisher } from '../../src/bus/outbox.js'
 import type { Db } from '../../src/db/client.js'
-import { appendOutbox, findPendingProjects, markOutboxPublished, type News, readPendingOutbox, reopenOutbox } from '../../src/db/outbox.js'
+import { appendOutbox, type News, outboxStore, type QueuedEvent, queuePublications } from '../../src/db/outbox.js'
 import { AppError } from '../../src/errors.js'
 import { newId, type ProjectId } from '../../src/ids.js'
 import { TOMBSTONE_BODY } from '../../src/protocol/events.js'
 import { createOnServer, type TestDatabase } from '../db/test-databases.js'
-import { type BusUnderTest, dataOf, Listener, latest } from './bus-contract.js'
+import { type BusUnderTest, dataOf, event, Listener, latest } from './bus-contract.js'
 
 /** What a process makes of the outbox in Postgres, whatever the bus. */
 export function outboxContract(name: string, makeBus: () => Promise<BusUnderTest>) {
@@ -62,10 +62,7 @@ export function outboxContract(name: string, makeBus: () => Promise<BusUnderTest
       const made = new OutboxPublisher({
         bus: { publish },
         log: { warn: (...said: unknown[]) => void warnings.push(said) },
-        pendingProjects: (limit) => findPendingProjects(db, limit),
-        readPending: (id, limit) => readPendingOutbox(db, id, limit),
-        markPublished: (id, no) => markOutboxPublished(db, id, no),
-        reopen: (id, no) => reopenOutbox(db, id, no),
+        ...outboxStore(db),
         sweepMs,
       })
       publishers.push(made)
@@ -192,6 +189,50 @@ export function outboxContract(name: string, makeBus: () => Promise<BusUnderTest
       await publisher().flush(project)
       await heard(() => expect(numbers()).toEqual(upTo(257)))
       expect(listener.messages.length).toBeGreaterThanOrEqual(4)
+    })
+
+    const queued = (no: number, fields: Partial<QueuedEvent> = {}): QueuedEvent => ({
+      id: newId(),
+      type: 'order.paid',
+      body: JSON.stringify({ actor: 'feed', data: { no } }),
+      origin: null,
+      ...fields,
+    })
+
+    test('[P4] what was published before, or is published again, under the id of what waits is one event', async () => {
+      await bus.publish(project, [event({ no: 1 }, 'before')])
+      await queuePublications(db, project, [queued(1, { id: 'before', origin: 'given' }), queued(2, { id: 'waits', origin: 'given' })])
+      await queuePublications(db, project, [queued(2, { id: 'waits', origin: 'given' }), queued(3)])
+      await publisher().flush(project)
+      expect(await unpublished()).toBe(0)
+      expect((await bus.publish(project, [event({ no: 2 }, 'waits')])).results).toEqual([{ kind: 'duplicate', id: 'waits', seq: 2 }])
+      await heard(() => expect(numbers()).toEqual([1, 2, 3]))
+    })
+
+    test('[P5] what was published together goes out as one message, behind what waited before it', async () => {
+      await book(...upTo(95).map((no) => ({ data: { no } })))
+      await queuePublications(
+        db,
+        project,
+        [96, 97, 98, 99, 100, 101, 102].map((no) => queued(no)),
+      )
+      await queuePublications(
+        db,
+        project,
+        Array.from({ length: 1_000 }, (_, at) => queued(103 + at)),
+      )
+      await queuePublications(db, project, [queued(1_103)])
+      await publisher().flush(project)
+      await heard(() => expect(numbers()).toEqual(upTo(1_103)))
+      expect(listener.messages.map(({ events }) => events.length)).toEqual([95, 7, 1_000, 1])
+    })
+
+    test('[P4] more than is kept is refused', async () => {
+      await book({ data: { no: 1 } })
+      await db.project.update({ where: { id: project }, data: { outboxNo: 99_999 } })
+      await queuePublications(db, project, [queued(2)])
+      await expect(queuePublications(db, project, [queued(3)])).rejects.toMatchObject({ code: 'BUS_UNAVAILABLE' })
+      expect(await unpublished()).toBe(2)
     })
 
     test('is still when stopped, and what it left the next one takes', async () => {

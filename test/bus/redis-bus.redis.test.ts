@@ -138,6 +138,24 @@ describe('publish.lua, called from any language', () => {
     expect((await call([item], { now: boundary + 600_000 }))[2]).toBe('d:1')
   })
 
+  test('[P4] what may be published already is looked for: found, its number is taken, and it is not published again', async () => {
+    const body = '{"data":{}}'
+    await call([
+      ['e', 'a.b', 'made', 'n', body],
+      ['e', 'a.b', 'given', '', body],
+    ])
+    const [, ...words] = await call([
+      ['o1', 'a.b', 'made', 'd', body],
+      ['o2', 'a.b', 'given', 'i', body],
+      ['o3', 'a.b', 'late', 'd', body],
+      ['o4', 'a.b', 'late', 'i', body],
+    ])
+    expect(words).toEqual(['2', 'd:1', 'd:2', '3', 'd:3'])
+    // Given up by its publisher, it arrives after all.
+    expect((await call([['e', 'a.b', 'late', 'n', body]]))[2]).toBe('d:3')
+    expect((await call([['o5', 'a.b', 'next', '', body]]))[2]).toBe('4')
+  })
+
   test('[B5] every key expires, and a history without meta is another one with nothing of the old', async () => {
     const item = ['e', 'a.b', 'x', '', '{"data":{}}']
     const [epoch] = await call([item, ['l', 'a.b', 'k', '', '{"data":{}}']])
