@@ -70,13 +70,12 @@ export function reaches(confidence: string, least: string): boolean {
   return fiveDecimals(confidence) >= fiveDecimals(least)
 }
 
-/** The next undecided entry after `from` (or before, with -1), or `from` when there is none. */
-export function nextOpen(list: readonly Entry[], from: number, step: 1 | -1): number {
-  for (let index = from + step; index >= 0 && index < list.length; index += step) {
-    const entry = list[index]
-    if (entry !== undefined && isOpen(entry)) return index
-  }
-  return from
+/** The next undecided entry after `from`, then from the beginning; `from` when there is none. */
+export function nextOpen(list: readonly Entry[], from: number): number {
+  const below = list.findIndex((entry, index) => index > from && isOpen(entry))
+  if (below >= 0) return below
+  const any = list.findIndex(isOpen)
+  return any < 0 ? from : any
 }
 
 // Of the same length, texts of one digit before the point have the order of their numbers.

@@ -18,8 +18,17 @@ interface Frame {
   readonly project?: string
   readonly epoch?: string
   readonly position?: { readonly epoch: string; readonly seq: number }
-  readonly events?: readonly { readonly seq: number; readonly type: string }[]
-  readonly latest?: readonly { readonly type: string; readonly version: number; readonly data: { readonly job: JobProgress } | null }[]
+  readonly events?: readonly {
+    readonly seq: number
+    readonly type: string
+    readonly at: string
+    readonly data: { readonly match?: { readonly id: string } }
+  }[]
+  readonly latest?: readonly {
+    readonly type: string
+    readonly version: number
+    readonly data: { readonly job: JobProgress; readonly tag?: string } | null
+  }[]
 }
 
 interface JobProgress {
@@ -41,6 +50,10 @@ export function launchBrowser(): Promise<Browser> {
 export class Person {
   readonly page: Page
   readonly happenings: Happening[] = []
+  /** Decisions that were told one by one, with the server's time. */
+  readonly decisions: { readonly match: string; readonly at: string }[] = []
+  /** Tags that were told to be stale, as often as they were. */
+  readonly stale: string[] = []
   /** What the page complained about. */
   readonly complaints: string[] = []
   /** The last position that the page was told. */
@@ -77,9 +90,12 @@ export class Person {
     if (type !== 'deliver' || epoch === undefined) return
     for (const event of events) {
       this.#position = { epoch, seq: event.seq }
+      if (event.type === 'match.decided' && event.data.match !== undefined)
+        this.decisions.push({ match: event.data.match.id, at: event.at })
       this.happenings.push({ kind: 'event', type: event.type, ...this.#position })
     }
     for (const { type: latestType, version, data } of latest) {
+      if (latestType === 'cache.invalidated' && data?.tag !== undefined) this.stale.push(data.tag)
       if (latestType !== 'job.progress' || data === null) continue
       this.happenings.push({ kind: 'progress', job: data.job.id, ...this.#position, version, percent: data.job.percent })
     }

@@ -15,25 +15,47 @@ const LIFELINE = new URL('./lifeline.mjs', import.meta.url).href
 /** The built program on a free port of loopback, with an embedded database of its own. */
 export class Program {
   readonly #dir: string
-  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>
-  readonly #exited: Promise<unknown>
-  readonly #said: string[] = []
+  #environment: Readonly<Record<string, string>>
+  #child: ChildProcessByStdio<Writable, Readable, Readable>
+  #exited: Promise<unknown>
+  #said: string[] = []
   readonly #waiting = new Set<() => void>()
   #origin = ''
 
   private constructor(dir: string, environment: Readonly<Record<string, string>>) {
     this.#dir = dir
-    this.#child = spawn(process.execPath, ['--import', LIFELINE, MAIN, 'start'], {
-      env: { ...process.env, PORT: '0', DATA_DIR: join(dir, 'data'), DATABASE_URL: '', REDIS_URL: '', ...environment },
+    this.#environment = { PORT: '0', ...environment }
+    this.#child = this.#spawn()
+    this.#exited = once(this.#child, 'exit')
+  }
+
+  #spawn(): ChildProcessByStdio<Writable, Readable, Readable> {
+    const child = spawn(process.execPath, ['--import', LIFELINE, MAIN, 'start'], {
+      env: { ...process.env, DATA_DIR: join(this.#dir, 'data'), DATABASE_URL: '', REDIS_URL: '', ...this.#environment },
       stdio: ['pipe', 'pipe', 'pipe'],
     })
-    this.#exited = once(this.#child, 'exit')
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+    for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
         this.#said.push(line)
         for (const look of this.#waiting) look()
       })
     }
+    return child
+  }
+
+  /** Kills it: no word to anybody. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL')
+    await this.#exited
+  }
+
+  /** Starts it again after its end, with what it had stored, at the same address. */
+  async startAgain(): Promise<void> {
+    this.#said = []
+    this.#environment = { ...this.#environment, PORT: new URL(this.#origin).port }
+    this.#child = this.#spawn()
+    this.#exited = once(this.#child, 'exit')
+    await this.until(/ is open at (\S+)/)
   }
 
   /** Answers when its address is open. @throws Error with what it said when it ended before. */

@@ -10,11 +10,11 @@ test('what was decided, or is being decided, is not open', () => {
   expect(isOpen(entry({ row: rowOf(matchView('a', { status: 'confirmed' })) }))).toBe(false)
 })
 
-test('the next undecided one, or where one is', () => {
+test('the next undecided one, from the beginning at the end, or where one is', () => {
   const list = [entry(), entry({ pending: 'confirm' }), entry()]
-  expect(nextOpen(list, 0, 1)).toBe(2)
-  expect(nextOpen(list, 2, 1)).toBe(2)
-  expect(nextOpen(list, 2, -1)).toBe(0)
+  expect(nextOpen(list, 0)).toBe(2)
+  expect(nextOpen(list, 2)).toBe(0)
+  expect(nextOpen(list.slice(1, 2), 0)).toBe(0)
 })
 
 test.each([

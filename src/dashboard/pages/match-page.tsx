@@ -59,7 +59,7 @@ export function MatchPage({ room, blocked, user }: OpenProjectProps) {
     if (!mayDecide) return
     const place = selected === null ? -1 : list.placeOf(selected)
     const deciding = decideAll({ project: room.id, list, userId: user.id }, ids, decision)
-    const next = list.entries[nextOpen(list.entries, place, 1)]
+    const next = list.entries[nextOpen(list.entries, place)]
     // A refusal is read where it happened: where the detail covers the list, it stays.
     if (ids.length === 1 && ids[0] === selected && next !== undefined && !isNarrow) setChosen(next.row.id)
     setMarked(new Set())
@@ -246,7 +246,7 @@ function ListStrip(props: { readonly list: MatchList; readonly onShow: () => voi
   return (
     <div class="work__strip">
       <p>
-        {list.isLoaded && <strong>{shown}</strong>}
+        {list.isLoaded && <strong>{isSuggested && isComplete && left === 0 ? 'Nothing left to decide' : shown}</strong>}
         {decided > 0 && <span class="muted"> · {formatCount(decided)} decided here</span>}
         {isStale && <span class="muted"> · the list has changed</span>}
       </p>
