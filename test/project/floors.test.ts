@@ -36,7 +36,7 @@ describe('the check', () => {
     ['src/ids.ts', `import type { Log } from './log.js'`, 'up from floor 0 to floor 1'],
     ['src/sessions/planted.ts', `export { runWorker } from '../jobs/worker.js'`, 'sessions and jobs stand on one floor'],
     ['src/http/planted.ts', `const bus = await import('../bus/redis-bus.js')`, 'only app.ts names implementations'],
-    ['src/sessions/planted.ts', `import { Redis } from 'ioredis'`, 'ioredis belongs to bus and cache'],
+    ['src/sessions/planted.ts', `import { Redis } from 'ioredis'`, 'ioredis belongs to bus and cache and publisher'],
     ['src/client/planted.ts', `import { newId } from '../ids.js'`, 'client may import protocol only'],
     ['src/reconciliation/planted.ts', `import { readFile } from 'node:fs/promises'`, 'reconciliation is pure'],
     ['src/common/planted.ts', `import { newId } from '../ids.js'`, 'common stands on no floor'],

@@ -39,13 +39,14 @@ const SIDEWAYS: readonly string[] = [
 /** Aside from the floors: what runs in browsers and in other people's programs sees only this much. */
 const ASIDE: Readonly<Record<string, readonly string[]>> = {
   client: ['protocol'],
-  publisher: ['protocol'],
+  // It makes the ids that it repeats under.
+  publisher: ['protocol', 'ids.ts'],
   dashboard: ['client', 'protocol'],
 }
 
 /** Packages and modules that one place only may know. */
 const HOMES: Readonly<Record<string, readonly string[]>> = {
-  ioredis: ['bus', 'cache'],
+  ioredis: ['bus', 'cache', 'publisher'],
   ws: ['transport'],
   fastify: ['http'],
   pg: ['db'],

@@ -1,0 +1,130 @@
+import type { ErrorMessage, PublishResult } from '../protocol/messages.js'
+import type { PublicationProblem, PublishReply } from '../protocol/publications.js'
+import type { Entrance } from './entrance.js'
+import type { Item } from './item.js'
+import { PublishError } from './publish-error.js'
+
+/** A token with the permission to publish; asked at the start and when the server takes the last one no more. */
+export type GetToken = () => string | Promise<string>
+
+export interface HttpEntranceOptions {
+  /** Where Tallyroom is, `https://tallyroom.example`. */
+  readonly url: string
+  readonly token: GetToken
+  readonly requestTimeoutMs: number
+}
+
+/** `POST /v1/projects/:project/events`. */
+export class HttpEntrance implements Entrance {
+  readonly #base: URL
+  readonly #getToken: GetToken
+  readonly #requestTimeoutMs: number
+  #token: Promise<string> | null = null
+
+  constructor({ url, token, requestTimeoutMs }: HttpEntranceOptions) {
+    // A path of its own, `https://example.org/tallyroom`, stays.
+    this.#base = new URL(url.endsWith('/') ? url : `${url}/`)
+    this.#getToken = token
+    this.#requestTimeoutMs = requestTimeoutMs
+  }
+
+  async send(project: string, items: readonly Item[], signal: AbortSignal): Promise<PublishReply> {
+    const body = `{"events":[${items.map(textOf).join(',')}]}`
+    const token = this.#currentToken()
+    let answer = await this.#post(project, body, await token, signal)
+    if (answer.status === 401) {
+      // It may have expired on the way; batches of other projects may have noticed too.
+      if (this.#token === token) this.#token = null
+      answer = await this.#post(project, body, await this.#currentToken(), signal)
+    }
+    if (answer.status !== 200) throw refusalOf(answer)
+    return replyOf(answer, items.length)
+  }
+
+  close(): void {
+    this.#token = null
+  }
+
+  /** @throws PublishError `UNREACHABLE`; it is asked again then. */
+  #currentToken(): Promise<string> {
+    this.#token ??= (async () => this.#getToken())().catch((cause: unknown) => {
+      this.#token = null
+      throw new PublishError('UNREACHABLE', { message: 'there is no token', isRetryable: true, cause })
+    })
+    return this.#token
+  }
+
+  async #post(project: string, body: string, token: string, signal: AbortSignal): Promise<Answer> {
+    // Not AbortSignal.any of a timeout: on Node 20 the collector takes it away, and it never fires.
+    const attempt = new AbortController()
+    const abort = () => attempt.abort()
+    const timer = setTimeout(abort, this.#requestTimeoutMs)
+    signal.addEventListener('abort', abort)
+    try {
+      const response = await fetch(new URL(`v1/projects/${project}/events`, this.#base), {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body,
+        signal: attempt.signal,
+      })
+      return { status: response.status, retryAfter: response.headers.get('retry-after'), body: parsed(await response.text()) }
+    } catch (cause) {
+      throw new PublishError('UNREACHABLE', { message: `no answer from ${this.#base.host}`, isRetryable: true, cause })
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', abort)
+    }
+  }
+}
+
+interface Answer {
+  readonly status: number
+  readonly retryAfter: string | null
+  /** Undefined: no JSON object. */
+  readonly body: Readonly<Record<string, unknown>> | undefined
+}
+
+function textOf({ kind, type, name, version, data }: Item): string {
+  const rest = `"type":${JSON.stringify(type)},"data":${data}${version === null ? '' : `,"version":${JSON.stringify(version)}`}`
+  return `{"${kind === 'latest' ? 'key' : 'id'}":${JSON.stringify(name)},${rest}}`
+}
+
+/** Whoever stands between may answer 200 too: then nobody knows. */
+function replyOf({ body }: Answer, count: number): PublishReply {
+  if (!Array.isArray(body?.results) || body.results.length !== count) {
+    throw new PublishError('UNREACHABLE', { message: 'the answer is not that of Tallyroom', isRetryable: true })
+  }
+  // Its number of results shows that Tallyroom answered: the rest is its contract.
+  return { epoch: body.epoch as string | null, results: body.results as readonly PublishResult[] }
+}
+
+/** The problem document as an error. What is refused for its content would be refused again. */
+function refusalOf({ status, retryAfter, body }: Answer): PublishError {
+  const isRetryable = status === 408 || status === 429 || status >= 500
+  const seconds = Number(retryAfter ?? Number.NaN)
+  const retryAfterMs = Number.isFinite(seconds) ? Math.max(0, seconds * 1_000) : null
+  if (typeof body?.code !== 'string') {
+    return new PublishError('UNREACHABLE', { message: `HTTP status ${status} without a problem document`, isRetryable, retryAfterMs })
+  }
+  return new PublishError(body.code as ErrorMessage['code'], {
+    message: typeof body.detail === 'string' ? body.detail : `HTTP status ${status}`,
+    isRetryable,
+    retryAfterMs,
+    items: Array.isArray(body.errors) ? body.errors.filter(isProblem) : [],
+    requestId: typeof body.requestId === 'string' ? body.requestId : null,
+  })
+}
+
+function isProblem(value: unknown): value is PublicationProblem {
+  const { index, path, message } = (value ?? {}) as Readonly<Record<string, unknown>>
+  return Number.isInteger(index) && typeof path === 'string' && typeof message === 'string'
+}
+
+function parsed(text: string): Answer['body'] {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? (value as Answer['body']) : undefined
+  } catch {
+    return undefined
+  }
+}

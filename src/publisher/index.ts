@@ -1,0 +1,7 @@
+export type { Publication, PublishResult } from '../protocol/messages.js'
+export type { PublicationProblem, PublishReply } from '../protocol/publications.js'
+export type { GetToken } from './http-entrance.js'
+export type { Retry } from './project-queue.js'
+export { PublishError, type PublishErrorCode } from './publish-error.js'
+export { type CloseOptions, type HttpAccess, Publisher, type PublisherOptions, type RedisAccess } from './publisher.js'
+export type { RetryLimits } from './retry-delay.js'

@@ -1,0 +1,18 @@
+export interface RetryLimits {
+  /** Ceiling of the first wait. Default 100. */
+  readonly minDelayMs: number
+  /** Ceiling of every wait. Default 10 000. */
+  readonly maxDelayMs: number
+}
+
+export const RETRY = { minDelayMs: 100, maxDelayMs: 10_000 } satisfies RetryLimits
+const MULTIPLIER = 2
+
+/**
+ * Milliseconds to wait after failure `failures` (1 = the first): full jitter, uniform(0, min(max, min × 2^(failures - 1))), after what the
+ * server asked for. `random` gives [0, 1).
+ */
+export function retryDelayMs(failures: number, retryAfterMs: number | null, limits: RetryLimits, random: () => number): number {
+  const ceiling = Math.min(limits.maxDelayMs, limits.minDelayMs * MULTIPLIER ** Math.min(failures - 1, 30))
+  return (retryAfterMs ?? 0) + Math.floor(random() * ceiling)
+}
