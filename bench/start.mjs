@@ -14,7 +14,7 @@ const seconds = (ms) => (ms / 1000).toFixed(1)
 /** Runs `npm start` until `until` has been printed; answers when each line came, and ends the program by SIGINT. */
 async function start(until) {
   const startedAt = performance.now()
-  const env = { ...process.env, PORT: '0', DATA_DIR: join(folder, 'data') }
+  const env = { ...process.env, PORT: '0', ADMIN_PORT: '0', DATA_DIR: join(folder, 'data') }
   const child = spawn('npm', ['start'], { cwd: clone, env, detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
   const seen = { ready: 0, progress: 0, end: 0, memory: 0, stop: 0 }
   for await (const line of createInterface(child.stdout)) {

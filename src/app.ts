@@ -5,8 +5,10 @@ import type { Bus } from './bus/bus.js'
 import { Invalidations, JOB_RESULT_TAGS, tagsOf } from './bus/invalidations.js'
 import { MemoryBus } from './bus/memory-bus.js'
 import { OutboxPublisher } from './bus/outbox.js'
+import type { Delivery } from './bus/probe.js'
 import { RedisBus } from './bus/redis-bus.js'
 import type { Config } from './config.js'
+import { newestBusProofMs, recordBusProof } from './db/bus-proof.js'
 import type { Db } from './db/client.js'
 import { isSessionLive } from './db/credentials.js'
 import { releaseAllLeases } from './db/job-chunks.js'
@@ -19,6 +21,8 @@ import { readSnapshot } from './db/snapshot.js'
 import { sweepAbandonedSources } from './db/sources.js'
 import { readRevision } from './db/summary.js'
 import { AppError, UsageError } from './errors.js'
+import { startAdminServer } from './http/admin-server.js'
+import { Readiness } from './http/readiness.js'
 import { createHttpServer, type HttpServer } from './http/server.js'
 import { cookiePrincipal } from './http/who.js'
 import type { ProjectId } from './ids.js'
@@ -50,6 +54,8 @@ export interface App {
   readonly address: string | null
   /** URL of the live sessions, when they have a port of their own; else null. */
   readonly liveUrl: string | null
+  /** Where operators ask how it is. */
+  readonly adminAddress: string
   /** There is a new job. */
   wakeJobs(): void
   /** Sends live sessions elsewhere; resolves when none is left, or at the deadline (D10). HTTP and jobs go on. */
@@ -88,7 +94,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     await sweepAbandonedSources(db, isEmbedded ? 'all' : 'stale')
 
     const retention = { streamMaxEvents: config.STREAM_MAX_EVENTS, streamMaxAgeMs: config.STREAM_MAX_AGE_MS }
-    const lostConnections = new Set<string>()
+    let delivery: Delivery = 'proven'
     // Until there are sessions to tell.
     let tellBusState = () => {}
     const bus: Bus =
@@ -99,13 +105,31 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
             ...retention,
             onConnection(connection, state) {
               log.warn({ connection, state }, 'a connection to Redis changed')
-              if (state === 'lost') lostConnections.add(connection)
-              else lostConnections.delete(connection)
+            },
+            onDelivery(state) {
+              log.warn({ delivery: state }, 'what is published reaches this process, or does not')
+              delivery = state
               tellBusState()
             },
           })
     await bus.start()
     stops.push(() => bus.stop())
+
+    // Until it takes requests, or jobs.
+    let isServing = () => false
+    const readiness = new Readiness({
+      proofAgeMs: () => bus.proofAgeMs,
+      recordProof: async (ageMs) => {
+        if (bus.durable) await recordBusProof(db, ageMs)
+      },
+      newestProofMs: () => newestBusProofMs(db),
+      isServing: () => isServing(),
+    })
+    readiness.start()
+    stops.push(() => readiness.stop())
+    const admin = await startAdminServer(config.ADMIN_PORT, readiness)
+    stops.push(() => admin.close())
+    const adminAddress = `http://127.0.0.1:${admin.port}`
 
     const invalidations = new Invalidations({ bus, log, readRevision: (project) => readRevision(db, project) })
     stops.push(() => invalidations.stop())
@@ -132,7 +156,10 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
 
     const worker = config.ROLE === 'serve' ? null : startWorker({ config, db, slots, bus, invalidations, wakeOutbox, log, onJob, stops })
     const wakeJobs = () => worker?.wake()
-    if (config.ROLE === 'work') return { db, isEmbedded, secret, address: null, liveUrl: null, wakeJobs, drain: async () => {}, stop }
+    if (config.ROLE === 'work') {
+      isServing = () => true
+      return { db, isEmbedded, secret, address: null, liveUrl: null, adminAddress, wakeJobs, drain: async () => {}, stop }
+    }
 
     const tokens = new TokenAuthority({ secret })
     const tickets = new Tickets({
@@ -195,7 +222,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
       maxSessionsPerUser: config.MAX_SESSIONS_PER_USER,
       frameRate: frameRateTimes(config.RATE_LIMIT_FACTOR),
     })
-    tellBusState = () => live.setBusState(lostConnections.size === 0 ? 'ok' : 'degraded')
+    tellBusState = () => live.setBusState(delivery === 'proven' ? 'ok' : 'degraded')
     tellBusState()
     tellProjectChanged = (project) => live.projectChanged(project)
     live.start()
@@ -203,8 +230,19 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     stops.push(() => live.stop())
     place.port = await listen(http, config)
     place.origins = allowedOrigins({ host: config.HOST, port: place.port, publicUrl: config.PUBLIC_URL, allowed: config.ALLOWED_ORIGINS })
+    isServing = () => live.isReady
     log.info({ transport: config.TRANSPORT, liveUrl: liveUrl() }, 'live sessions may connect')
-    return { db, isEmbedded, secret, address: address(), liveUrl: own && liveUrl(), wakeJobs, drain: () => live.drain(), stop }
+    return {
+      db,
+      isEmbedded,
+      secret,
+      address: address(),
+      liveUrl: own && liveUrl(),
+      adminAddress,
+      wakeJobs,
+      drain: () => live.drain(),
+      stop,
+    }
   } catch (error) {
     await stop()
     throw error

@@ -24,6 +24,9 @@ const url = (protocols: readonly string[]) =>
 /** Every variable, its default and one sentence; docs/configuration.md is made from it. */
 export const VARIABLES = {
   PORT: count(0, 65_535).default(8080).describe('TCP port of HTTP and live sessions; 0 takes a free one and the start-up line prints it.'),
+  ADMIN_PORT: count(0, 65_535)
+    .default(9464)
+    .describe('TCP port of loopback for `/livez` and `/readyz`; 0 takes a free one and the start-up line prints it.'),
   HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
   ROLE: z
     .enum(ROLES_OF_PROCESS)
@@ -118,7 +121,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     }
   }
   if (parsed.data && purpose === 'server') {
-    const { ROLE, DATABASE_URL, REDIS_URL, AUTH_JWT_SECRET, TRANSPORT, PORT, LIVE_PORT } = parsed.data
+    const { ROLE, DATABASE_URL, REDIS_URL, AUTH_JWT_SECRET, TRANSPORT, PORT, LIVE_PORT, ADMIN_PORT } = parsed.data
     if (ROLE !== 'all' && (DATABASE_URL === undefined || REDIS_URL === undefined))
       problems.push(`ROLE=${ROLE} needs DATABASE_URL and REDIS_URL`)
     if (REDIS_URL !== undefined && DATABASE_URL === undefined)
@@ -127,6 +130,8 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
       problems.push('AUTH_JWT_SECRET must be set when DATABASE_URL is: processes share it')
     if (TRANSPORT === 'uws' && PORT === LIVE_PORT && PORT !== 0)
       problems.push(`PORT and LIVE_PORT (both ${PORT}) must differ: uWebSockets.js listens by itself`)
+    if (ADMIN_PORT !== 0 && (ADMIN_PORT === PORT || (TRANSPORT === 'uws' && ADMIN_PORT === LIVE_PORT)))
+      problems.push(`ADMIN_PORT (${ADMIN_PORT}) must differ from PORT and LIVE_PORT: it is not for the public`)
   }
   if (problems.length > 0 || !parsed.data) throw new UsageError(problems.join('\n'))
   return Object.freeze(parsed.data)

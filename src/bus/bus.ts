@@ -148,6 +148,8 @@ export interface Bus {
   readonly durable: boolean
   /** Whether what is published now would certainly not be sent. */
   readonly isAway: boolean
+  /** Milliseconds since something of this process came back to it as everything published should (D9); Infinity before the first time. */
+  readonly proofAgeMs: number
 
   start(): Promise<void>
   /** Ends subscriptions and connections. */

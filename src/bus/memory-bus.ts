@@ -56,6 +56,7 @@ interface ProjectNews {
 export class MemoryBus implements Bus {
   readonly durable = false
   readonly isAway = false
+  readonly proofAgeMs = 0
   readonly #projects = new Map<ProjectId, ProjectNews>()
   readonly #undelivered: { readonly news: ProjectNews; readonly message: BusMessage }[] = []
   readonly #options: Required<MemoryBusOptions>

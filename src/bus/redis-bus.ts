@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { type ChainableCommander, Redis, type RedisOptions } from 'ioredis'
+import type { ChainableCommander, Redis } from 'ioredis'
 import { AppError } from '../errors.js'
 import { newId, type ProjectId } from '../ids.js'
 import { TOMBSTONE_BODY } from '../protocol/events.js'
@@ -22,7 +22,9 @@ import {
   type ReadLimits,
 } from './bus.js'
 import { parseBusMessage } from './bus-message.js'
-import { assertItems, invalidItem } from './items.js'
+import { assertItems } from './items.js'
+import { type Delivery, Probe } from './probe.js'
+import { available, redisConnection } from './redis-connection.js'
 import { entriesOf, headOf, latestOf, latestValuesOf, resultOf } from './redis-replies.js'
 import { type ProjectReading, RedisSubscription } from './redis-subscription.js'
 
@@ -37,20 +39,17 @@ export interface RedisBusOptions {
   readonly streamMaxAgeMs?: number
   /** Hears of connections lost and found, once each; never of their address, which may hold a password. */
   readonly onConnection?: (connection: 'commands' | 'subscriptions', state: 'ready' | 'lost') => void
+  /** Hears whether what is published arrives here (D9): it is believed at the start, and proved from then on. */
+  readonly onDelivery?: (delivery: Delivery) => void
 }
 
 const DEFAULTS = { prefix: 'tallyroom', streamMaxEvents: 10_000, streamMaxAgeMs: 3_600_000 }
 
-/** A command without an answer has an unknown outcome after this long (B6). */
-const COMMAND_TIMEOUT_MS = 2_000
-/** A connection on which a command waits and nothing comes for this long is dead, whatever TCP believes. */
-const SOCKET_TIMEOUT_MS = 3_000
-const CONNECT_TIMEOUT_MS = 5_000
-/** Reconnecting waits between a quarter of and all of `min(max, min × 2^k)`: never a busy loop, never all at once. */
-const RECONNECT = { minDelayMs: 100, maxDelayMs: 2_000 }
 /** A project silent for this long is compared with its meta (B2); with the sweep and its jitter within 4 s (D7). */
 const SILENCE_MS = 3_000
 const SWEEP_MS = 500
+/** Of ioredis: a connection that is ended on purpose comes back only when it is told to. */
+const RECONNECT = true
 /** Redis counts entries, not bytes: the first page shows how large they are, and is not much too much when they are as large as they can be. */
 const FIRST_PAGE_EVENTS = 16
 /** As long as a project's meta (publish.lua): what is told of it outlives no project, and every report made anew renews it. */
@@ -68,10 +67,14 @@ export class RedisBus implements Bus {
   readonly #sha: string
   readonly #commands: Redis
   readonly #subscriber: Redis
+  /** Of this process alone. */
+  readonly #probeChannel: string
+  readonly #probe: Probe
   readonly #subscriptions = new Map<string, Set<RedisSubscription>>()
   readonly #heardAt = new Map<string, number>()
   #sweep: NodeJS.Timeout | null = null
   #isChecking = false
+  #isSubscribed = false
   #isStopped = false
 
   constructor(options: RedisBusOptions) {
@@ -82,39 +85,34 @@ export class RedisBus implements Bus {
       .replace(/^local STREAM_MAX_EVENTS = .*$/m, `local STREAM_MAX_EVENTS = ${streamMaxEvents}`)
       .replace(/^local STREAM_MAX_AGE_MS = .*$/m, `local STREAM_MAX_AGE_MS = ${streamMaxAgeMs}`)
     this.#sha = createHash('sha1').update(this.#script).digest('hex')
-    const settings = {
-      lazyConnect: true,
-      // A command that was queued or sent again by itself would be published twice, or long after its caller gave up.
-      enableOfflineQueue: false,
-      autoResendUnfulfilledCommands: false,
-      autoResubscribe: false,
-      maxRetriesPerRequest: 0,
-      commandTimeout: COMMAND_TIMEOUT_MS,
-      socketTimeout: SOCKET_TIMEOUT_MS,
-      connectTimeout: CONNECT_TIMEOUT_MS,
-      retryStrategy: (attempt) => reconnectDelayMs(attempt, Math.random()),
-    } satisfies RedisOptions
-    this.#commands = new Redis(url, { ...settings, connectionName: `${prefix}-commands` })
-    this.#subscriber = new Redis(url, { ...settings, connectionName: `${prefix}-subscriptions` })
-    for (const [name, redis] of [['commands', this.#commands] as const, ['subscriptions', this.#subscriber] as const]) {
-      // Each failed attempt is an `error`; what matters is told by `ready` and `close`.
-      redis.on('error', () => undefined)
-      let isReady = false
-      redis.on('ready', () => {
-        isReady = true
-        options.onConnection?.(name, 'ready')
+    const connection = (name: 'commands' | 'subscriptions') =>
+      redisConnection(url, `${prefix}-${name}`, (state) => {
+        if (this.#isStopped) return
+        options.onConnection?.(name, state)
+        if (state === 'lost') this.#probe.lost()
+        else if (name === 'commands') this.#probe.sendNow()
+        // Until it has subscribed anew.
+        if (name === 'subscriptions') this.#isSubscribed = false
       })
-      redis.on('close', () => {
-        if (isReady && !this.#isStopped) options.onConnection?.(name, 'lost')
-        isReady = false
-      })
-    }
+    this.#commands = connection('commands')
+    this.#subscriber = connection('subscriptions')
+    this.#probeChannel = `${prefix}:{tallyroom}:probe:${newId()}`
+    this.#probe = new Probe({
+      isConnected: () => this.#isSubscribed && !this.isAway,
+      send: async (no) => void (await this.#commands.publish(this.#probeChannel, String(no))),
+      replace: (connections) => this.#replace(connections),
+      onChange: (delivery) => options.onDelivery?.(delivery),
+    })
     this.#subscriber.on('message', (channel: string, text: string) => this.#receive(channel, text))
     this.#subscriber.on('ready', () => void this.#resubscribe())
   }
 
   get isAway(): boolean {
     return this.#commands.status !== 'ready'
+  }
+
+  get proofAgeMs(): number {
+    return this.#probe.ageMs
   }
 
   /** @throws AppError `BUS_UNAVAILABLE` when Redis cannot be reached. */
@@ -125,6 +123,7 @@ export class RedisBus implements Bus {
       await this.stop()
       throw new AppError('BUS_UNAVAILABLE', { message: `cannot reach Redis at ${this.#address}`, cause: error })
     }
+    this.#probe.start()
     this.#sweep = setInterval(() => {
       if (this.#isChecking) return
       this.#isChecking = true
@@ -137,6 +136,7 @@ export class RedisBus implements Bus {
   async stop(): Promise<void> {
     this.#isStopped = true
     if (this.#sweep) clearInterval(this.#sweep)
+    this.#probe.stop()
     for (const subscriptions of this.#subscriptions.values()) for (const subscription of subscriptions) subscription.close()
     this.#subscriptions.clear()
     this.#commands.disconnect()
@@ -307,6 +307,10 @@ export class RedisBus implements Bus {
   }
 
   #receive(channel: string, text: string): void {
+    if (channel === this.#probeChannel) {
+      this.#probe.returned(Number(text))
+      return
+    }
     const subscriptions = this.#subscriptions.get(channel)
     if (!subscriptions) return
     this.#heardAt.set(channel, performance.now())
@@ -329,17 +333,24 @@ export class RedisBus implements Bus {
     await this.#subscriber.unsubscribe(channel).catch(() => undefined)
   }
 
+  /** A connection that is not ready is being replaced already. */
+  #replace(connections: 'subscriptions' | 'all'): void {
+    const dead = connections === 'all' ? [this.#commands, this.#subscriber] : [this.#subscriber]
+    for (const redis of dead) if (redis.status === 'ready') redis.disconnect(RECONNECT)
+  }
+
   /** After each (re)connect: everything that was published meanwhile is read once per project. */
   async #resubscribe(): Promise<void> {
     const channels = [...this.#subscriptions.keys()]
-    if (channels.length === 0) return
     try {
-      await this.#subscriber.subscribe(...channels)
+      await this.#subscriber.subscribe(this.#probeChannel, ...channels)
     } catch {
       // Open without its channels it would be deaf: the next one tries again.
-      this.#subscriber.disconnect(true)
+      this.#subscriber.disconnect(RECONNECT)
       return
     }
+    this.#isSubscribed = true
+    this.#probe.sendNow()
     for (const channel of channels) for (const subscription of this.#subscriptions.get(channel) ?? []) void subscription.heal()
   }
 
@@ -364,7 +375,6 @@ export class RedisBus implements Bus {
     if (suspects.length === 0) return
     const replies = await pipeline.exec().catch(() => null)
     if (!replies || replies.some(([error]) => error)) return
-    let wasDeaf = false
     for (const [index, { channel, subscription, before }] of suspects.entries()) {
       if (this.#heardAt.has(channel)) this.#heardAt.set(channel, now)
       // The reply of HMGET, untyped in a pipeline.
@@ -372,29 +382,7 @@ export class RedisBus implements Bus {
       const isSame = before !== null && epoch === before.epoch && Number(n) === before.n
       // What arrived since the question makes the answer an old one.
       if (isSame || subscription.head !== before) continue
-      wasDeaf = true
       void subscription.heal()
     }
-    // A subscription asks for nothing, so only a question shows that its connection is dead (SOCKET_TIMEOUT_MS).
-    if (wasDeaf) await this.#subscriber.ping().catch(() => undefined)
-  }
-}
-
-/** Milliseconds before attempt 1, 2, …; `random` is in [0, 1). */
-export function reconnectDelayMs(attempt: number, random: number): number {
-  const ceiling = Math.min(RECONNECT.maxDelayMs, RECONNECT.minDelayMs * 2 ** Math.min(attempt - 1, 10))
-  return Math.round(ceiling / 4 + random * ceiling * 0.75)
-}
-
-/** Translates what Redis and its client throw. */
-async function available<T>(command: () => Promise<T>): Promise<T> {
-  try {
-    return await command()
-  } catch (error) {
-    if (error instanceof AppError) throw error
-    const [code, index, ...why] = (error instanceof Error ? error.message : '').split(' ')
-    if (code === 'ERR_INVALID') throw invalidItem(Number(index), why.join(' '))
-    if (code === 'ERR_RATE_LIMITED') throw new AppError('RATE_LIMITED', { message: [index, ...why].join(' ') })
-    throw new AppError('BUS_UNAVAILABLE', { message: 'Redis cannot be reached', cause: error })
   }
 }

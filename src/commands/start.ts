@@ -56,11 +56,12 @@ async function open(app: App, config: Config, screen: Screen): Promise<void> {
   app.wakeJobs()
 }
 
-async function greet({ address, liveUrl, secret, isEmbedded }: App, config: Config): Promise<void> {
-  if (address === null) return say('working on jobs · Ctrl-C ends')
+async function greet({ address, liveUrl, adminAddress, secret, isEmbedded }: App, config: Config): Promise<void> {
+  if (address === null) return say(`working on jobs · readiness at ${adminAddress}/readyz · Ctrl-C ends`)
   if (isEmbedded) writeFileSync(join(config.DATA_DIR, ADDRESS_FILE), address)
   say(`Tallyroom is open at ${address} · Ctrl-C ends`)
   if (liveUrl !== null) say(`live sessions at ${liveUrl} (uWebSockets.js)`)
+  if (!isEmbedded || config.ADMIN_PORT === 0) say(`readiness at ${adminAddress}/readyz`)
   if (!isEmbedded) return
   say('two people, open both side by side:')
   for (const user of [ANA, BEN]) say(`  ${user.name.padEnd(3)}  ${await signInLink(secret, address, user)}`)

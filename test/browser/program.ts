@@ -24,7 +24,7 @@ export class Program {
 
   private constructor(dir: string, environment: Readonly<Record<string, string>>) {
     this.#dir = dir
-    this.#environment = { PORT: '0', ...environment }
+    this.#environment = { PORT: '0', ADMIN_PORT: '0', ...environment }
     this.#child = this.#spawn()
     this.#exited = once(this.#child, 'exit')
   }

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { RedisBus, reconnectDelayMs } from '../../src/bus/redis-bus.js'
+import type { Delivery } from '../../src/bus/probe.js'
+import { RedisBus } from '../../src/bus/redis-bus.js'
+import { reconnectDelayMs } from '../../src/bus/redis-connection.js'
 import { newId, type ProjectId } from '../../src/ids.js'
 import { startRedis } from '../support/redis.js'
 import { busContract, dataOf, event, Listener, latest, outbox } from './bus-contract.js'
@@ -187,6 +189,7 @@ describe('a process that misses something', () => {
   let project: ProjectId
   let listener: Listener
   let connections: string[]
+  let deliveries: { readonly delivery: Delivery; readonly at: number }[]
 
   beforeAll(async () => {
     // Its own, to flush it, to count its commands.
@@ -203,9 +206,11 @@ describe('a process that misses something', () => {
   beforeEach(async () => {
     wire = await RedisProxy.open(server.url)
     const told: string[] = []
+    deliveries = []
     bus = new RedisBus({
       url: wire.url,
       onConnection: (connection, state) => void told.push(`${connection} ${state}`),
+      onDelivery: (delivery) => void deliveries.push({ delivery, at: performance.now() }),
     })
     await bus.start()
     expect(told.splice(0).sort()).toEqual(['commands ready', 'subscriptions ready'])
@@ -301,10 +306,18 @@ describe('a process that misses something', () => {
     expect(performance.now() - startedAt).toBeLessThan(3_000)
     await others.publish(project, [event({}, 'meanwhile')])
     const before = wire.connections
-    await heard(() => expect(connections).toContain('commands lost'), 3_000)
+    // [D9] Found by what did not come back, also where nobody waits for an answer.
+    await heard(() => expect(connections).toEqual(expect.arrayContaining(['commands lost', 'subscriptions lost'])), 3_000)
+    expect(deliveries.map(({ delivery }) => delivery)).toEqual(['unproven'])
+    expect(deliveries[0]!.at - startedAt).toBeLessThan(3_000)
+    expect(bus.isAway).toBe(true)
     wire.release()
+    const releasedAt = performance.now()
     await heard(() => expect(wire.connections).toBeGreaterThan(before))
     await heard(() => expect(listener.events.map(({ id }) => id)).toContain('meanwhile'))
+    await heard(() => expect(deliveries.map(({ delivery }) => delivery)).toEqual(['unproven', 'proven']))
+    expect(performance.now() - releasedAt).toBeLessThan(2_000)
+    expect(bus.proofAgeMs).toBeLessThan(1_000)
   })
 
   test('[D8] a Redis that lost its data is another history', async () => {
@@ -447,15 +460,15 @@ describe('a process that misses something', () => {
   })
 })
 
-test('[B6] reconnecting waits longer each time, up to two seconds, never all processes at once', () => {
+test('[B6] reconnecting waits longer each time, up to one second, never all processes at once', () => {
   const ranges = [1, 2, 3, 4, 5, 6, 50].map((attempt) => [reconnectDelayMs(attempt, 0), reconnectDelayMs(attempt, 1)])
   expect(ranges).toEqual([
     [25, 100],
     [50, 200],
     [100, 400],
     [200, 800],
-    [400, 1_600],
-    [500, 2_000],
-    [500, 2_000],
+    [250, 1_000],
+    [250, 1_000],
+    [250, 1_000],
   ])
 })

@@ -35,10 +35,12 @@ describe('a program with a live session', () => {
 
   test('[D10] SIGTERM sends it elsewhere and goes on serving it; when it has gone the program ends', async () => {
     program.signal('SIGTERM')
+    const readyz = /readiness at (\S+)/.exec(program.printed)![1]!
     const { reconnectAfterMs, deadlineAt } = await client.next('goaway')
     expect(reconnectAfterMs).toBeLessThanOrEqual(14_000)
     expect(Date.parse(deadlineAt)).toBeGreaterThan(Date.now() + 15_000)
     await expect(TestClient.open(url)).rejects.toThrow('503')
+    expect((await fetch(readyz)).status).toBe(503)
     const page = await fetch(new URL('/v1/me', url.replace('ws', 'http')))
     expect(page.status).toBe(401)
     await client.sync()

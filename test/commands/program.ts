@@ -24,7 +24,7 @@ export class Program {
   /** Without databases and settings of whoever runs the tests. */
   constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
     this.#child = spawn(process.execPath, ['--import', LIFELINE, MAIN, ...args], {
-      env: { ...process.env, DATABASE_URL: '', REDIS_URL: '', AUTH_JWT_SECRET: '', LOG_LEVEL: '', ...environment },
+      env: { ...process.env, DATABASE_URL: '', REDIS_URL: '', AUTH_JWT_SECRET: '', LOG_LEVEL: '', ADMIN_PORT: '0', ...environment },
       stdio: ['pipe', 'pipe', 'pipe'],
     })
     // A process that was killed no longer reads.
@@ -62,6 +62,11 @@ export class Program {
     const match = await Promise.race([found, this.#ended.then(() => null)])
     if (match === null) throw new Error(`the program ended without saying ${pattern}:\n${this.#stderr}`)
     return match
+  }
+
+  /** Its output so far. */
+  get printed(): string {
+    return this.#stdout
   }
 
   signal(signal: NodeJS.Signals): void {

@@ -17,7 +17,7 @@ export interface FleetMember {
 /** Starts it and waits until it says that it is open. @throws Error with what it said when it ended before. */
 export async function startMember(environment: Readonly<Record<string, string>>): Promise<FleetMember> {
   const child = spawn(process.execPath, ['--import', LIFELINE, MAIN, 'start'], {
-    env: { ...process.env, PORT: '0', ...environment },
+    env: { ...process.env, PORT: '0', ADMIN_PORT: '0', ...environment },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   const exited = once(child, 'exit') as Promise<[number | null]>
