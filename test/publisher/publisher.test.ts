@@ -10,10 +10,11 @@ import {
   type Retry,
 } from '../../src/publisher/index.js'
 import { RETRY, retryDelayMs } from '../../src/publisher/retry-delay.js'
+import { isLong } from '../support/long.js'
 import { FAULTS, FaultyServer } from './faulty-server.js'
 
 const PROJECT = newId()
-const RUNS = 60
+const RUNS = isLong ? 2_000 : 40
 
 let server: FaultyServer
 let publisher: Publisher
@@ -58,7 +59,7 @@ describe('[P3] [P4] over a server that fails, answers late, or answers and dies'
     }),
   })
 
-  test('nothing is lost, repeated or reordered in a project, and each call is told what became of it', async () => {
+  test('nothing is lost, repeated or reordered in a project, and each call is told what became of it', { timeout: 300_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(cases, async ({ calls, faults }) => {
         await open(faults)
