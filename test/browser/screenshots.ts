@@ -1,5 +1,5 @@
-// `npm run screenshots`: the pictures of docs/images, from the real program. With a folder as argument: every page and state there
-// instead, wide and narrow, light and dark, to be looked at before something is called done.
+// `npm run screenshots`: the pictures of docs/images, from the real program: every page, wide and narrow, light and dark, and every state
+// wide and light. With a folder as argument: all of them in all looks there instead, to be looked at before something is called done.
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,22 +16,12 @@ interface Look {
   readonly scheme: 'light' | 'dark'
 }
 
-/** The four looks of every page, and those that a document shows. */
+/** The four looks of every page. */
 const LOOKS: readonly Look[] = [1280, 390].flatMap((width) =>
   (['light', 'dark'] as const).map((scheme) => ({ name: `${width}-${scheme}`, width, scheme })),
 )
-const DOCUMENTED: ReadonlySet<string> = new Set([
-  'running-1280-dark',
-  'running-390-light',
-  'overview-1280-light',
-  'overview-390-dark',
-  'review-1280-light',
-  'review-390-light',
-  'breaks-1280-light',
-  'import-1280-light',
-  'ambiguous-1280-light',
-  'reconnecting-1280-light',
-])
+/** What documents show in all looks; of states one is enough there. */
+const PAGES: ReadonlySet<string> = new Set(['projects', 'overview', 'running', 'match', 'tray', 'breaks', 'jobs', 'import'])
 const DOCS_DIR = fileURLToPath(new URL('../../docs/images/', import.meta.url))
 /** Patience with a busy machine. */
 const TIMEOUT_MS = 90_000
@@ -84,25 +74,37 @@ async function takeStates(page: Page, look: Look, sample: string): Promise<void>
   await page.locator('.card__figures dd').first().waitFor()
   await take(page, look, 'projects')
 
-  await page.goto(`${sample}/review`)
-  await page.locator('.suggestion .pair__row').nth(5).waitFor()
-  await page.getByRole('button', { name: 'Why?' }).first().click()
-  await page.locator('.suggestion').nth(1).getByRole('button', { name: 'Confirm' }).click()
-  await page.getByText('Confirmed by you').first().waitFor()
-  await take(page, look, 'review')
-
+  await takeMatching(page, look, sample)
   await page.goto(`${sample}/breaks`)
-  await page.getByRole('combobox').selectOption('amount-differs')
-  await page.locator('.breaks__title').nth(5).waitFor()
+  await page.locator('.break').filter({ hasText: 'apart' }).first().getByRole('button').click()
+  await page.locator('.pane .compare').waitFor()
+  if (look.width === 390) {
+    await take(page, look, 'break')
+    await page.getByRole('button', { name: 'List' }).click()
+  }
+  await page.locator('.break .code').nth(5).waitFor()
+  await page.locator('.breaks').evaluate((list) => list.scrollTo(0, 0))
   await take(page, look, 'breaks')
+  await page.getByLabel('By reason').check()
+  await page.locator('.breaks__group').nth(3).waitFor()
+  await page.locator('.breaks__group').nth(1).click()
+  await page.locator('.break .code:visible').nth(3).waitFor()
+  await take(page, look, 'breaks-by-reason')
+
+  await page.goto(`${sample}/jobs`)
+  await page.locator('.run__body').waitFor()
+  await take(page, look, 'jobs')
 
   const empty = await newProject(page, 'March, bank and ledger')
   await page.goto(empty)
   await page.getByRole('heading', { name: 'Nothing to compare yet' }).waitFor()
   await take(page, look, 'overview-empty')
-  await page.goto(`${empty}/review`)
-  await page.getByRole('heading', { name: 'Nothing to review' }).waitFor()
-  await take(page, look, 'review-empty')
+  await page.goto(`${empty}/match`)
+  await page.getByRole('heading', { name: 'Nothing left to decide' }).waitFor()
+  await take(page, look, 'match-empty')
+  await page.goto(`${empty}/jobs`)
+  await page.getByRole('heading', { name: 'No job yet' }).waitFor()
+  await take(page, look, 'jobs-empty')
   await page.goto(`${empty}/breaks`)
   await page.getByRole('heading', { name: 'No breaks' }).waitFor()
   await take(page, look, 'breaks-empty')
@@ -152,6 +154,79 @@ async function takeStates(page: Page, look: Look, sample: string): Promise<void>
   await carla.context().close()
 }
 
+/** The workspace with somebody else in it, and what opens over it. */
+async function takeMatching(page: Page, look: Look, sample: string): Promise<void> {
+  const ben = await signedIn(browser, look, 'Ben')
+  await ben.goto(`${sample}/match`)
+  const row = (of: Page, place: number) => of.locator('[data-match]').nth(place)
+  await row(ben, 4).click()
+  await page.goto(`${sample}/match`)
+  await row(page, 5).waitFor()
+  await row(page, 4).filter({ hasText: 'Ben is on this' }).waitFor()
+  const isWide = look.width > 860
+  if (isWide) {
+    await row(ben, 2).click()
+    await ben.keyboard.press('Enter')
+    await row(page, 2).filter({ hasText: 'Confirmed by Ben' }).waitFor()
+    await page.locator('.compare').waitFor()
+  }
+  await take(page, look, 'match')
+  if (!isWide) {
+    await row(page, 1).click()
+    await page.locator('.compare').waitFor()
+    await take(page, look, 'match-detail')
+    await page.getByRole('button', { name: 'List' }).click()
+  }
+  await row(page, 0).locator('.line__mark').click()
+  await row(page, 1).locator('.line__mark').click()
+  await take(page, look, 'match-several')
+  await page.keyboard.press('Escape')
+  await page.getByRole('button', { name: 'Confirm many…' }).click()
+  await page.locator('.bulk__count strong').waitFor()
+  await take(page, look, 'match-bulk')
+  await page.keyboard.press('Escape')
+  await page.keyboard.press('?')
+  await take(page, look, 'keyboard')
+  await page.keyboard.press('Escape')
+
+  await page.context().setOffline(true)
+  await page.getByText('Offline', { exact: true }).waitFor()
+  await take(page, look, 'offline')
+  await page.context().setOffline(false)
+
+  // Both decide at once: the one who is heard last is told so.
+  const isHeard = ben.waitForResponse(/\/decisions$/)
+  await page.route('**/decisions', async (route) => {
+    await isHeard
+    await route.continue()
+  })
+  await page.getByText('Live', { exact: true }).waitFor()
+  await row(page, 1).click()
+  await page.getByLabel(/^Note/).fill('Paid twice, see the mail of Tuesday')
+  await row(ben, 1).click()
+  await page.getByRole('button', { name: 'Reject', exact: true }).click()
+  await ben.getByRole('button', { name: 'Confirm', exact: true }).click()
+  await page.getByRole('button', { name: 'Show' }).click()
+  await page.getByRole('article').getByText('Your note is still here').waitFor()
+  await take(page, look, 'match-conflict')
+  await page.unroute('**/decisions')
+  await page.getByLabel(/^Note/).fill('')
+  await page
+    .getByRole('button', { name: 'Dismiss' })
+    .click({ timeout: 1_000 })
+    .catch(() => undefined)
+
+  await page.goto(`${sample}/tray`)
+  await page.locator('.pick').nth(4).waitFor()
+  await page.locator('.pick').nth(1).click()
+  await page.locator('.pick').nth(2).click()
+  if (!isWide) await page.getByRole('button', { name: /^Right/ }).click()
+  await page.locator('.picker').last().locator('.pick').nth(3).click()
+  await take(page, look, 'tray')
+  await page.getByRole('button', { name: 'Empty' }).click()
+  await ben.context().close()
+}
+
 /** The program ends under pages that are open. */
 async function takeServerAway(): Promise<void> {
   const people = await Promise.all(LOOKS.map(async (look) => ({ look, page: await signedIn(browser, look, 'Ana') })))
@@ -164,7 +239,7 @@ async function takeServerAway(): Promise<void> {
   for (const { look, page } of people) {
     await page.getByText(/as of .* ago/).waitFor()
     await take(page, look, 'reconnecting')
-    await page.goto(`${sample}/review`)
+    await page.goto(`${sample}/match`)
     await page.getByRole('heading', { name: 'Nobody answers' }).waitFor()
     await take(page, look, 'server-away')
   }
@@ -172,7 +247,7 @@ async function takeServerAway(): Promise<void> {
 
 async function take(page: Page, look: Look, state: string): Promise<void> {
   const name = `${state}-${look.name}`
-  if (everythingDir === undefined && !DOCUMENTED.has(name)) return
+  if (everythingDir === undefined && !PAGES.has(state) && look.name !== '1280-light') return
   // What was clicked keeps the pointer, and what was decided may have scrolled the page.
   await page.mouse.move(0, 0)
   await page.evaluate('scrollTo(0, 0)')
@@ -202,6 +277,8 @@ function optionsOf({ width, scheme }: Look) {
     viewport: { width, height: width === 390 ? 844 : width === 880 ? 620 : 860 },
     colorScheme: scheme,
     reducedMotion: 'reduce',
+    // Its requests are out of the reach of what is routed here.
+    serviceWorkers: 'block',
   } as const
 }
 

@@ -93,7 +93,7 @@ export function BreaksPage({ room, blocked, user }: OpenProjectProps) {
     setCovering(true)
   }
   const move = (step: 1 | -1) => {
-    const rows = [...document.querySelectorAll<HTMLElement>('[data-break]')]
+    const rows = [...document.querySelectorAll<HTMLElement>('[data-break]')].filter((row) => row.checkVisibility())
     const place = rows.findIndex((row) => row.dataset.break === selected?.id)
     const row = rows[Math.max(0, Math.min(rows.length - 1, place + step))]
     row?.querySelector('button')?.click()
@@ -108,7 +108,10 @@ export function BreaksPage({ room, blocked, user }: OpenProjectProps) {
     Escape: () => (isNarrow && isCovering ? setCovering(false) : false),
   })
 
-  const groups = isGrouped && filter.reason === null ? BREAK_REASONS.map((reason) => ({ ...filter, reason })) : [filter]
+  const groups = useMemo(
+    () => (isGrouped && filter.reason === null ? BREAK_REASONS.map((reason) => ({ ...filter, reason })) : [filter]),
+    [filter, isGrouped],
+  )
   const isFiltered = filter !== OPEN_BREAKS
   return (
     <div class={`work${isDetailShown && isNarrow ? ' is-covered' : ''}`}>

@@ -27,7 +27,7 @@ import { UNDO_MS, undoAction } from '../undoing.js'
 /** Details that are fetched before they are looked at. */
 const FETCHED_AHEAD = 2
 /** Matches as a list with the selected one beside it; decided by key or button, in step with everybody else. */
-export function MatchPage({ room, blocked, user }: OpenProjectProps) {
+export function MatchPage({ room, state, blocked, user }: OpenProjectProps) {
   const [filter, setFilter] = useState<MatchFilter>(SUGGESTED)
   const [reading, setReading] = useState(0)
   const list = useMatchList(room, filter, reading)
@@ -137,6 +137,8 @@ export function MatchPage({ room, blocked, user }: OpenProjectProps) {
   useEffect(() => () => room.hold(null), [room])
 
   const isFiltered = filter !== SUGGESTED
+  // Of all suggestions the server tells how many there are, before they were read.
+  const total = !isFiltered && !list.isComplete ? state.summary.suggestions : null
   return (
     <div class={`work${isCovering ? ' is-covered' : ''}`}>
       <h1 class="hidden">Match</h1>
@@ -145,7 +147,7 @@ export function MatchPage({ room, blocked, user }: OpenProjectProps) {
           <MatchModes project={room.id} current="match" />
           <MatchFilters filter={filter} rules={[...rules.current]} onChange={begin} />
         </div>
-        <ListStrip list={list} onShow={() => begin(filter)}>
+        <ListStrip list={list} total={total} onShow={() => begin(filter)}>
           {mayDecide && filter.status === 'proposed' && entries.length > 0 && (
             <button type="button" class="button button--small" onClick={() => setBulk(true)}>
               Confirm many…
@@ -182,6 +184,7 @@ export function MatchPage({ room, blocked, user }: OpenProjectProps) {
             mayDecide={mayDecide}
             userId={user.id}
             room={room}
+            total={total}
             onSelect={setChosen}
             onMark={mark}
             onOpen={(id) => {
@@ -236,12 +239,17 @@ export function MatchPage({ room, blocked, user }: OpenProjectProps) {
 }
 
 /** How the list stands, in a place that is always there: nothing moves when it has something to say. */
-function ListStrip(props: { readonly list: MatchList; readonly onShow: () => void; readonly children: ComponentChildren }) {
-  const { list, onShow, children } = props
+function ListStrip(props: {
+  readonly list: MatchList
+  readonly total: number | null
+  readonly onShow: () => void
+  readonly children: ComponentChildren
+}) {
+  const { list, total, onShow, children } = props
   const { unseen, decided, isStale, isComplete, entries } = list
   const left = entries.length - decided
   const isSuggested = list.filter.status === 'proposed'
-  const shown = `${formatCount(left)}${isComplete ? '' : ' and more'} ${isSuggested ? 'to decide' : left === 1 ? 'match' : 'matches'}`
+  const shown = `${formatCount(total ?? left)}${isComplete || total !== null ? '' : ' and more'} ${isSuggested ? 'to decide' : left === 1 ? 'match' : 'matches'}`
   const action = isStale ? 'Show the new list' : unseen > 0 ? `${formatCount(unseen)} new — show` : decided > 0 ? 'Clear decided' : null
   return (
     <div class="work__strip">

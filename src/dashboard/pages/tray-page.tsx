@@ -17,7 +17,7 @@ import { emptyTray, isBalanced, type Residual, residualsOf, setPicked, tray, tra
 import { UNDO_MS, undoAction } from '../undoing.js'
 
 /** Matching by hand: rows of both sides go into a tray whose residual must be nothing, or explained. */
-export function TrayPage({ room, blocked }: OpenProjectProps) {
+export function TrayPage({ room, blocked, user }: OpenProjectProps) {
   useStore(tray)
   const held = trayOf(room.id)
   const [taken, setTaken] = useState<ReadonlyMap<string, string>>(new Map())
@@ -46,6 +46,11 @@ export function TrayPage({ room, blocked }: OpenProjectProps) {
       }),
     [room],
   )
+  // One claim at a time: what was picked last is what somebody is at work on.
+  const last = [...held.left, ...held.right].at(-1)
+  const target = last === undefined || !mayPick ? null : `record/${last.id}`
+  useEffect(() => room.hold(target), [room, target])
+  useEffect(() => () => room.hold(null), [room])
   useKeys({
     '/': () => document.getElementById(`search-${isNarrow ? side : 'left'}`)?.focus(),
     Escape: () => (held.left.length + held.right.length > 0 ? emptyTray(room.id) : false),
@@ -89,6 +94,7 @@ export function TrayPage({ room, blocked }: OpenProjectProps) {
             picked={held[value]}
             taken={taken}
             mayPick={mayPick}
+            userId={user.id}
             onPick={setPicked}
           />
         ))}

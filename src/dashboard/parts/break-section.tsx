@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact'
 import { useEffect, useMemo } from 'preact/hooks'
 import type { Claim } from '../../protocol/events.js'
 import type { BreakView } from '../../protocol/views.js'
@@ -61,16 +62,7 @@ export function BreakSection({ room, filter, title, details, selected, userId, o
     )
   }
   return (
-    <section>
-      {title !== null && (
-        <h2 class="breaks__group">
-          {title}
-          <span class="tabs__count">
-            {formatCount(breaks.length)}
-            {cursor !== null && '+'}
-          </span>
-        </h2>
-      )}
+    <Group title={title} count={`${formatCount(breaks.length)}${cursor === null ? '' : '+'}`}>
       {unseen > 0 && (
         <p class="work__news">
           <button type="button" class="button button--small button--news" onClick={() => void list.load('anew')}>
@@ -104,7 +96,28 @@ export function BreakSection({ room, filter, title, details, selected, userId, o
           More breaks
         </button>
       )}
-    </section>
+    </Group>
+  )
+}
+
+/** With a title it opens and closes, so that all reasons are seen at once. */
+function Group({
+  title,
+  count,
+  children,
+}: {
+  readonly title: string | null
+  readonly count: string
+  readonly children: ComponentChildren
+}) {
+  if (title === null) return <section>{children}</section>
+  return (
+    <details>
+      <summary class="breaks__group">
+        {title} <span class="tabs__count">{count}</span>
+      </summary>
+      {children}
+    </details>
   )
 }
 

@@ -21,6 +21,8 @@ export interface MatchGridProps {
   readonly mayDecide: boolean
   readonly userId: string
   readonly room: Room
+  /** Undecided ones, also those that were not read yet; null: unknown. */
+  readonly total: number | null
   readonly onSelect: (id: string) => void
   readonly onMark: (id: string) => void
   /** Enter, a double click, or a tap where the detail has no place beside the list. */
@@ -31,7 +33,7 @@ export interface MatchGridProps {
  * The list as rows. Only those in view exist; they lie in a layer that does not scroll with the browser's own thread, so that fast
  * scrolling shows rows that are late, never a blank.
  */
-export function MatchGrid({ list, selected, marked, mayDecide, userId, room, onSelect, onMark, onOpen }: MatchGridProps) {
+export function MatchGrid({ list, selected, marked, mayDecide, userId, room, total, onSelect, onMark, onOpen }: MatchGridProps) {
   useStore(list.changes)
   const claims = useStore(room.claims)
   const box = useRef<HTMLDivElement>(null)
@@ -112,7 +114,7 @@ export function MatchGrid({ list, selected, marked, mayDecide, userId, room, onS
           tabIndex={0}
           aria-label="Matches"
           aria-multiselectable={mayDecide}
-          aria-rowcount={list.isComplete ? count + 1 : -1}
+          aria-rowcount={list.isComplete ? count + 1 : total === null ? -1 : Math.max(count, total + list.decided) + 1}
           aria-activedescendant={place >= first && place < end && selected !== null ? rowElementId(selected) : undefined}
           onKeyDown={handleKey}
           onClick={handleClick}

@@ -1,10 +1,11 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
-import type { RecordView, Side } from '../../protocol/views.js'
+import type { RecordView, Side, UserRef } from '../../protocol/views.js'
 import { api } from '../api.js'
 import { currencyCode, formatAmount, formatCount, formatDate, sentence } from '../format.js'
 import { RecordList } from '../record-list.js'
-import type { Room } from '../room.js'
+import { othersClaim, type Room } from '../room.js'
 import { useStore } from '../store.js'
+import { OnThis } from './on-this.js'
 import { Failure, Skeleton } from './states.js'
 
 const PAGE = 100
@@ -18,11 +19,12 @@ export interface RecordPickerProps {
   /** Rows that were matched since, and what became of them. */
   readonly taken: ReadonlyMap<string, string>
   readonly mayPick: boolean
+  readonly userId: string
   readonly onPick: (record: RecordView, isPicked: boolean) => void
 }
 
 /** One side's open rows, with a search, to pick from. */
-export function RecordPicker({ room, side, picked, taken, mayPick, onPick }: RecordPickerProps) {
+export function RecordPicker({ room, side, picked, taken, mayPick, userId, onPick }: RecordPickerProps) {
   const list = useMemo(() => new RecordList((query) => api.records(room.id, { ...query, side, state: 'open', limit: PAGE })), [room, side])
   const { records, cursor, error } = useStore(list.state)
   const [query, setQuery] = useState('')
@@ -45,6 +47,7 @@ export function RecordPicker({ room, side, picked, taken, mayPick, onPick }: Rec
     setNews({ gone: new Set(), unseen: 0 })
     void list.search(query)
   }
+  const claims = useStore(room.claims)
   const ids = new Set(picked.map(({ id }) => id))
   return (
     <section class="picker" aria-label={`${sentence(side)} rows`}>
@@ -80,6 +83,7 @@ export function RecordPicker({ room, side, picked, taken, mayPick, onPick }: Rec
               record={record}
               isPicked={ids.has(record.id)}
               taken={taken.get(record.id) ?? (news.gone.has(record.id) ? 'not open any more' : null)}
+              claimedBy={othersClaim(claims, `record/${record.id}`, userId)}
               mayPick={mayPick}
               onPick={onPick}
             />
@@ -103,12 +107,14 @@ function PickerRow({
   record,
   isPicked,
   taken,
+  claimedBy,
   mayPick,
   onPick,
 }: {
   readonly record: RecordView
   readonly isPicked: boolean
   readonly taken: string | null
+  readonly claimedBy: UserRef | null
   readonly mayPick: boolean
   readonly onPick: (record: RecordView, isPicked: boolean) => void
 }) {
@@ -125,9 +131,13 @@ function PickerRow({
         <span class="pick__date muted">{record.valueDate !== null && formatDate(record.valueDate)}</span>
         <span class="pick__text">
           <span class="clip">{record.reference ?? record.externalId ?? `Row ${record.rowNo}`}</span>
-          <span class="clip muted" title={details}>
-            {taken ?? details}
-          </span>
+          {claimedBy !== null && taken === null ? (
+            <OnThis user={claimedBy} />
+          ) : (
+            <span class="clip muted" title={details}>
+              {taken ?? details}
+            </span>
+          )}
         </span>
         <strong class="num">
           {record.amount === null ? <span class="absent">no amount</span> : formatAmount(record.amount, record.currency)}
