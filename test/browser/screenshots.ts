@@ -88,7 +88,7 @@ async function takeStates(page: Page, look: Look, sample: string): Promise<void>
   await page.getByLabel('By reason').check()
   await page.locator('.breaks__group').nth(3).waitFor()
   await page.locator('.breaks__group').nth(1).click()
-  await page.locator('.break .code:visible').nth(3).waitFor()
+  await page.locator('.break .code:visible').nth(9).waitFor()
   await take(page, look, 'breaks-by-reason')
 
   await page.goto(`${sample}/jobs`)
@@ -100,7 +100,7 @@ async function takeStates(page: Page, look: Look, sample: string): Promise<void>
   await page.getByRole('heading', { name: 'Nothing to compare yet' }).waitFor()
   await take(page, look, 'overview-empty')
   await page.goto(`${empty}/match`)
-  await page.getByRole('heading', { name: 'Nothing left to decide' }).waitFor()
+  await page.getByRole('heading', { name: 'Nothing to match yet' }).waitFor()
   await take(page, look, 'match-empty')
   await page.goto(`${empty}/jobs`)
   await page.getByRole('heading', { name: 'No job yet' }).waitFor()

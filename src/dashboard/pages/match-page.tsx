@@ -22,6 +22,7 @@ import { type OpenProjectProps, othersClaim, type Room } from '../room.js'
 import { routeHref } from '../route.js'
 import { useStore } from '../store.js'
 import { showToast } from '../toasts.js'
+import { countStates } from '../totals.js'
 import { UNDO_MS, undoAction } from '../undoing.js'
 
 /** Details that are fetched before they are looked at. */
@@ -147,34 +148,24 @@ export function MatchPage({ room, state, blocked, user }: OpenProjectProps) {
           <MatchModes project={room.id} current="match" />
           <MatchFilters filter={filter} rules={[...rules.current]} onChange={begin} />
         </div>
-        <ListStrip list={list} total={total} onShow={() => begin(filter)}>
-          {mayDecide && filter.status === 'proposed' && entries.length > 0 && (
-            <button type="button" class="button button--small" onClick={() => setBulk(true)}>
-              Confirm many…
-            </button>
-          )}
-        </ListStrip>
+        {(entries.length > 0 || list.isStale || list.unseen > 0) && (
+          <ListStrip list={list} total={total} onShow={() => begin(filter)}>
+            {mayDecide && filter.status === 'proposed' && entries.length > 0 && (
+              <button type="button" class="button button--small" onClick={() => setBulk(true)}>
+                Confirm many…
+              </button>
+            )}
+          </ListStrip>
+        )}
         {list.error !== null && entries.length === 0 && <Failure error={list.error} onRetry={() => list.retry()} />}
         {!list.isLoaded && list.error === null && <Skeleton kind="rows" />}
         {list.isComplete && entries.length === 0 && (
-          <Empty
-            title={isFiltered ? 'Nothing fits these filters' : 'Nothing left to decide'}
-            action={
-              isFiltered ? (
-                <button type="button" class="button" onClick={() => begin(SUGGESTED)}>
-                  Show all suggestions
-                </button>
-              ) : (
-                <a class="button" href={routeHref(room.id)}>
-                  To the overview
-                </a>
-              )
-            }
-          >
-            {isFiltered
-              ? 'Lower the confidence or choose another status.'
-              : 'Pairs that are likely but not certain wait here for a person. There are none at the moment.'}
-          </Empty>
+          <NothingHere
+            project={room.id}
+            isFiltered={isFiltered}
+            hasRows={countStates(state.summary).all > 0}
+            onShowAll={() => begin(SUGGESTED)}
+          />
         )}
         {entries.length > 0 && (
           <MatchGrid
@@ -235,6 +226,56 @@ export function MatchPage({ room, state, blocked, user }: OpenProjectProps) {
         </div>
       )}
     </div>
+  )
+}
+
+/** No row: because of the filters, because nothing was imported, or because the work is done. */
+function NothingHere(props: {
+  readonly project: string
+  readonly isFiltered: boolean
+  readonly hasRows: boolean
+  readonly onShowAll: () => void
+}) {
+  const { project, isFiltered, hasRows, onShowAll } = props
+  if (isFiltered) {
+    return (
+      <Empty
+        title="Nothing fits these filters"
+        action={
+          <button type="button" class="button" onClick={onShowAll}>
+            Show all suggestions
+          </button>
+        }
+      >
+        Lower the confidence or choose another status.
+      </Empty>
+    )
+  }
+  if (!hasRows) {
+    return (
+      <Empty
+        title="Nothing to match yet"
+        action={
+          <a class="button button--primary" href={routeHref(project, 'import')}>
+            Import two files
+          </a>
+        }
+      >
+        Pairs that are likely but not certain will wait here for a person.
+      </Empty>
+    )
+  }
+  return (
+    <Empty
+      title="Nothing left to decide"
+      action={
+        <a class="button" href={routeHref(project, 'breaks')}>
+          To the breaks
+        </a>
+      }
+    >
+      Every suggestion has been decided. Rows that no match explains are breaks.
+    </Empty>
   )
 }
 

@@ -3,7 +3,7 @@ import { useEffect, useState } from 'preact/hooks'
 import type { ProjectView, UserRef } from '../../protocol/views.js'
 import { type ApiError, api, asApiError } from '../api.js'
 import { wholePercent } from '../decimal.js'
-import { formatCount, formatDate, formatMessage, formatPercent } from '../format.js'
+import { currencyName, formatCount, formatDate, formatDifference, formatMessage, formatPercent, formatTime } from '../format.js'
 import { currentJob, isActive } from '../jobs.js'
 import { Faces } from '../parts/avatar.js'
 import { Empty, Failure, Skeleton } from '../parts/states.js'
@@ -11,7 +11,7 @@ import { TopBar } from '../parts/top-bar.js'
 import { type Room, useRoom } from '../room.js'
 import { routeHref } from '../route.js'
 import { useStore } from '../store.js'
-import { countStates } from '../totals.js'
+import { countStates, equations } from '../totals.js'
 
 /** Everything that somebody may open, and a way to begin something new. */
 export function ProjectsPage({ user }: { readonly user: UserRef }) {
@@ -90,11 +90,18 @@ function ProjectCard({ project, userId }: { readonly project: ProjectView; reado
         </div>
         <p class="muted small">
           {project.currency ?? 'Any currency'} · since {formatDate(project.createdAt.slice(0, 10))}
+          {room !== null && <LastRun room={room} />}
         </p>
         {room === null ? <div class="card__figures" /> : <ProjectFigures room={room} />}
       </a>
     </li>
   )
+}
+
+function LastRun({ room }: { readonly room: Room }) {
+  const state = useStore(room.state)
+  const last = state.kind === 'open' ? state.jobs.find(({ state: kind }) => kind === 'completed') : undefined
+  return last?.endedAt == null ? null : <> · matched {formatTime(last.endedAt)}</>
 }
 
 function Inside({ room }: { readonly room: Room }) {
@@ -120,6 +127,7 @@ function ProjectFigures({ room }: { readonly room: Room }) {
     )
   }
   const counts = countStates(state.summary)
+  const [first] = equations(state.summary.controlTotals ?? [], state.project.currency)
   if (counts.all === 0) return <p class="card__figures muted">Nothing imported yet</p>
   return (
     <dl class="card__figures">
@@ -129,12 +137,18 @@ function ProjectFigures({ room }: { readonly room: Room }) {
       </div>
       <div>
         <dt>Suggested</dt>
-        <dd>{formatCount(counts.suggested)}</dd>
+        <dd>{formatCount(state.summary.suggestions)}</dd>
       </div>
       <div>
         <dt>Open</dt>
         <dd>{formatCount(counts.open)}</dd>
       </div>
+      {first !== undefined && (
+        <div>
+          <dt>Unexplained, {currencyName(first.currency)}</dt>
+          <dd>{formatDifference(first.unexplained, first.currency)}</dd>
+        </div>
+      )}
     </dl>
   )
 }

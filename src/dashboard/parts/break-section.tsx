@@ -144,13 +144,16 @@ function BreakLine(props: {
       <span class={`side side--${view.side}`}>{view.side}</span>
       <span class="break__row">
         <button type="button" class="break__title clip" onClick={onSelect}>
-          {record === null
-            ? value === null
-              ? 'This row could not be loaded'
-              : '…'
-            : (record.reference ?? record.externalId ?? `Row ${record.rowNo}`)}
+          {value === undefined && (
+            <span class="ghost">
+              <span class="hidden">Row on its way</span>
+            </span>
+          )}
+          {value === null && 'This row could not be loaded'}
+          {record !== null && (record.reference ?? record.externalId ?? `Row ${record.rowNo}`)}
         </button>
         <span class="clip muted">
+          {value === undefined && <span class="ghost ghost--wide" />}
           {record?.valueDate != null && `${formatDate(record.valueDate)} · `}
           {texts.join(' · ')}
         </span>

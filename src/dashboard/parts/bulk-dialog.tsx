@@ -116,7 +116,7 @@ export function BulkDialog({ project, list, rules, onClose }: BulkDialogProps) {
             <span class="muted">Counting…</span>
           ) : (
             <>
-              <strong>{formatCount(count)}</strong> {count === 1 ? 'suggestion is' : 'suggestions are'} confirmed.
+              <strong>{formatCount(count)}</strong> {count === 1 ? 'suggestion' : 'suggestions'} will be confirmed.
             </>
           )}
         </p>
