@@ -88,7 +88,10 @@ async function takeStates(page: Page, look: Look, sample: string): Promise<void>
   await page.getByLabel('By reason').check()
   await page.locator('.breaks__group').nth(3).waitFor()
   await page.locator('.breaks__group').nth(1).click()
-  await page.locator('.break .code:visible').nth(9).waitFor()
+  await page
+    .locator('.break .code:visible')
+    .nth(look.width === 390 ? 4 : 9)
+    .waitFor()
   await take(page, look, 'breaks-by-reason')
 
   await page.goto(`${sample}/jobs`)
@@ -156,7 +159,8 @@ async function takeStates(page: Page, look: Look, sample: string): Promise<void>
 
 /** The workspace with somebody else in it, and what opens over it. */
 async function takeMatching(page: Page, look: Look, sample: string): Promise<void> {
-  const ben = await signedIn(browser, look, 'Ben')
+  // His list is beside the detail, whatever Ana's is.
+  const ben = await signedIn(browser, { ...look, width: 1_280 }, 'Ben')
   await ben.goto(`${sample}/match`)
   const row = (of: Page, place: number) => of.locator('[data-match]').nth(place)
   await row(ben, 4).click()

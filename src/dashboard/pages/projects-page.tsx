@@ -89,8 +89,7 @@ function ProjectCard({ project, userId }: { readonly project: ProjectView; reado
           {room !== null && <Inside room={room} />}
         </div>
         <p class="muted small">
-          {project.currency ?? 'Any currency'} · since {formatDate(project.createdAt.slice(0, 10))}
-          {room !== null && <LastRun room={room} />}
+          {project.currency ?? 'Any currency'} · {room === null ? sinceOf(project) : <LastRun room={room} project={project} />}
         </p>
         {room === null ? <div class="card__figures" /> : <ProjectFigures room={room} />}
       </a>
@@ -98,10 +97,14 @@ function ProjectCard({ project, userId }: { readonly project: ProjectView; reado
   )
 }
 
-function LastRun({ room }: { readonly room: Room }) {
+function LastRun({ room, project }: { readonly room: Room; readonly project: ProjectView }) {
   const state = useStore(room.state)
   const last = state.kind === 'open' ? state.jobs.find(({ state: kind }) => kind === 'completed') : undefined
-  return last?.endedAt == null ? null : <> · matched {formatTime(last.endedAt)}</>
+  return <>{last?.endedAt == null ? sinceOf(project) : `matched ${formatTime(last.endedAt)}`}</>
+}
+
+function sinceOf({ createdAt }: ProjectView): string {
+  return `since ${formatDate(createdAt.slice(0, 10))}`
 }
 
 function Inside({ room }: { readonly room: Room }) {

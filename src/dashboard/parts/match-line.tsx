@@ -39,17 +39,7 @@ export function MatchLine({ entry, rowIndex, isSelected, isMarked, mayDecide, us
       data-status={row.status}
     >
       <td class="line__mark">
-        {mayDecide && (
-          <input
-            type="checkbox"
-            tabIndex={-1}
-            checked={isMarked}
-            disabled={!open}
-            aria-label="Select this match"
-            // The grid answers the click; the box shows what came of it.
-            onClick={(event) => event.preventDefault()}
-          />
-        )}
+        {mayDecide && <input type="checkbox" tabIndex={-1} checked={isMarked} disabled={!open} aria-label="Select this match" />}
       </td>
       {cells}
       <td class="line__state">
