@@ -17,6 +17,7 @@ import { mayPublish, readRoster, roleIn } from './db/members.js'
 import { requireMigrated } from './db/migrate.js'
 import { openOwnDatabase, openServerDatabase } from './db/open.js'
 import { hasPendingOutbox, outboxStore, queuePublications, sweepOutbox } from './db/outbox.js'
+import { readRevocations, sweepRevocations } from './db/revocations.js'
 import { readSnapshot } from './db/snapshot.js'
 import { sweepAbandonedSources } from './db/sources.js'
 import { readRevision } from './db/summary.js'
@@ -218,6 +219,8 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
       membership: (principal, project) => roleIn(db, principal, project),
       roster: (project) => readRoster(db, project, MAX_ROSTER),
       snapshot: (project) => readSnapshot(db, project),
+      // Alone, a process hears of everything at once.
+      ...(bus.durable && { revocations: (since: Date | null) => readRevocations(db, since) }),
       isOriginAllowed,
       maxSessionsPerUser: config.MAX_SESSIONS_PER_USER,
       frameRate: frameRateTimes(config.RATE_LIMIT_FACTOR),
@@ -307,6 +310,7 @@ function startWorker(parts: {
 
 async function sweep(db: Db): Promise<void> {
   await sweepOutbox(db)
+  await sweepRevocations(db)
   await sweepAbandonedSources(db, 'stale')
 }
 

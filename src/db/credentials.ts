@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { AppError } from '../errors.js'
 import type { UserRef } from '../protocol/views.js'
-import { type Db, Prisma } from './client.js'
+import type { Db } from './client.js'
+import { recordRevocation } from './revocations.js'
 import { ensureUser } from './users.js'
 
 /** How long a dashboard session lives after its sign-in. */
@@ -57,7 +58,10 @@ export async function isSessionLive(db: Db, credential: string, now: number): Pr
 
 /** Ends a dashboard session; nothing happens when it has ended already. */
 export async function deleteSession(db: Db, credential: string): Promise<void> {
-  await db.$executeRaw(Prisma.sql`delete from credentials where id = ${credential} and kind = 'session'`)
+  await db.$transaction(async (tx) => {
+    await tx.credential.deleteMany({ where: { id: credential, kind: 'session' } })
+    await recordRevocation(tx, { kind: 'credential', credential })
+  })
 }
 
 /** A leaked table of hashes signs nobody in. The secret has 256 random bits, so one round without salt is enough. */

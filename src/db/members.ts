@@ -3,6 +3,7 @@ import type { ProjectId, UserId } from '../ids.js'
 import { type MemberView, ROLES, type Role, type UserRef } from '../protocol/views.js'
 import { type Db, Prisma, type Tx } from './client.js'
 import { type Actor, appendOutbox } from './outbox.js'
+import { recordRevocation } from './revocations.js'
 import { ensureUser } from './users.js'
 
 /** The part of a principal that decides about roles: who it is and what the token grants beside stored memberships. */
@@ -94,6 +95,7 @@ export async function putMember(
       insert into members (project_id, user_id, role, version) values (${project}::uuid, ${member.user}, ${member.role}, ${version})
       on conflict (project_id, user_id) do update set role = excluded.role, version = excluded.version`
     const view = await findMember(tx, project, member.user)
+    await recordRevocation(tx, { kind: 'member', project, user: member.user })
     await appendOutbox(tx, project, [{ type: 'member.changed', actor: actor.id, trace: actor.requestId, data: { member: view } }])
     return view!
   })
@@ -110,6 +112,7 @@ export async function removeMember(db: Db, project: ProjectId, user: UserId, act
     if (before === null) throw new AppError('NOT_FOUND', { message: 'no such member' })
     await tx.member.delete({ where: { projectId_userId: { projectId: project, userId: user } } })
     const view: MemberView = { ...before, role: null, version }
+    await recordRevocation(tx, { kind: 'member', project, user })
     await appendOutbox(tx, project, [{ type: 'member.changed', actor: actor.id, trace: actor.requestId, data: { member: view } }])
     return view
   })

@@ -4,6 +4,7 @@ import type { ProjectView, Role, UserRef } from '../protocol/views.js'
 import { type Db, Prisma, type Tx } from './client.js'
 import { type Grants, grantedRole, higherRole, insertMember } from './members.js'
 import { type Actor, appendOutbox } from './outbox.js'
+import { recordRevocation } from './revocations.js'
 
 /** What {@link listProjects} shows: the project and what the asking person may do in it. */
 export interface ListedProject {
@@ -97,8 +98,11 @@ export async function updateProject(
  * @throws AppError `INVALID` when `name` is not its name: who deletes has to say what.
  */
 export async function deleteProject(db: Db, project: ProjectId, name: string): Promise<void> {
-  const deleted = await db.project.deleteMany({ where: { id: project, name } })
-  if (deleted.count === 0) throw new AppError('INVALID', { problems: [{ path: 'name', message: 'is not the name of this project' }] })
+  await db.$transaction(async (tx) => {
+    const deleted = await tx.project.deleteMany({ where: { id: project, name } })
+    if (deleted.count === 0) throw new AppError('INVALID', { problems: [{ path: 'name', message: 'is not the name of this project' }] })
+    await recordRevocation(tx, { kind: 'project', project })
+  })
 }
 
 /** As text: Prisma 7.10 writes numbers in Json with 16 digits at most, and 0.1 + 0.2 would come back as 0.3. */

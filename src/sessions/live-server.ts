@@ -1,5 +1,6 @@
 import type { Bus } from '../bus/bus.js'
-import { AppError } from '../errors.js'
+import type { Revocation, RevocationsReading } from '../db/revocations.js'
+import { AppError, unreachable } from '../errors.js'
 import { newId, type ProjectId } from '../ids.js'
 import type { Log } from '../log.js'
 import { CLOSE_CODES } from '../protocol/close-codes.js'
@@ -29,6 +30,7 @@ import { Memberships, type MembershipsOptions } from './memberships.js'
 import type { FanoutCounters } from './news.js'
 import { Notice } from './notice.js'
 import type { Lease } from './presence.js'
+import { RevocationPoll } from './revocation-poll.js'
 import { type FrameRate, frameRateTimes, Session, type SessionOwner, type SessionState } from './session.js'
 import { type Heartbeat, Sweep } from './sweep.js'
 import { UserSessions } from './user-sessions.js'
@@ -60,6 +62,8 @@ export interface LiveServerOptions extends AuthenticationOptions, Omit<Membershi
   readonly node: string
   /** State of the project as of now or later; null when there is no such project. */
   readonly snapshot: (project: ProjectId) => Promise<Snapshot | null>
+  /** What was revoked since a moment; none: nobody else revokes anything. */
+  readonly revocations?: (since: Date | null) => Promise<RevocationsReading>
   /** Publishes all or nothing. @throws AppError why not. */
   readonly publish: (request: PublishRequest) => Promise<PublishReply>
   /** Pages that may connect (C3). */
@@ -107,6 +111,7 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
   readonly #hub: Hub
   readonly #joins: Joins
   readonly #sweep: Sweep
+  readonly #revocationPoll: RevocationPoll | null
   readonly #sessions = new Set<Session>()
   readonly #users = new UserSessions()
   #drain: Drain | null = null
@@ -133,6 +138,15 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
     })
     this.#joins = new Joins({ hub: this.#hub, memberships: this.#memberships, attendance: this.#attendance })
     this.#sweep = new Sweep(this.#options)
+    const { revocations } = options
+    this.#revocationPoll = revocations
+      ? new RevocationPoll({
+          clock,
+          read: revocations,
+          isNeeded: () => this.#sessions.size > 0,
+          onRevoked: (revocation) => this.#obey(revocation),
+        })
+      : null
   }
 
   /** What the fan-out has done since the start. */
@@ -159,6 +173,7 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
   start(): void {
     this.transport.start(this)
     this.#sweepLater()
+    this.#revocationPoll?.start()
   }
 
   /** Takes no new session and sends the others elsewhere (D10). Resolves when none is left, or at the deadline. */
@@ -171,6 +186,7 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
   async stop(): Promise<void> {
     this.#isStopping = true
     this.#cancelSweep?.()
+    this.#revocationPoll?.stop()
     for (const session of this.#sessions) session.close(CLOSE_CODES.GOING_AWAY, 'DRAINING')
     await this.#attendance.end()
     await this.#hub.stop()
@@ -347,6 +363,22 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
   #renew(session: Session, before: Principal, principal: Principal): void {
     if (principal.user.id !== before.user.id) throw new AppError('FORBIDDEN', { message: 'the token is of another user' })
     session.state = { kind: 'open', principal: this.#users.add(session, principal), isExpiryTold: false }
+  }
+
+  #obey(revocation: Revocation): void {
+    switch (revocation.kind) {
+      case 'member':
+        this.#judgeAgain(revocation.project, revocation.user)
+        break
+      case 'credential':
+        this.closeCredential(revocation.credential)
+        break
+      case 'project':
+        this.closeProject(revocation.project)
+        break
+      default:
+        unreachable(revocation)
+    }
   }
 
   #judgeAgain(project: ProjectId, user: string): void {

@@ -9,11 +9,13 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { LiveClient, type Socket } from '../../src/client/index.js'
+import { newId } from '../../src/ids.js'
 import type { KnownEvent, KnownLatest } from '../../src/protocol/events.js'
 import type { JobView, ProjectView } from '../../src/protocol/views.js'
 import { writeSample } from '../../src/sample/write-sample.js'
 import { TokenAuthority } from '../../src/sessions/auth.js'
 import { createServerDatabase } from '../db/test-databases.js'
+import { TestClient } from '../sessions/live-fixture.js'
 import { type FleetMember, startMember } from './member.js'
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
@@ -23,6 +25,7 @@ describe('two serve processes and one worker over Postgres and Redis', () => {
   const members: FleetMember[] = []
   let database: { readonly url: string; drop(): Promise<void> }
   let environment: Readonly<Record<string, string>>
+  const authority = new TokenAuthority({ secret: Buffer.from(SECRET) })
   let folder: string
   let token: string
 
@@ -30,7 +33,7 @@ describe('two serve processes and one worker over Postgres and Redis', () => {
     database = await createServerDatabase()
     environment = { DATABASE_URL: database.url, REDIS_URL: process.env.TEST_REDIS_URL!, AUTH_JWT_SECRET: SECRET }
     folder = await mkdtemp(join(tmpdir(), 'tallyroom-fleet-'))
-    token = await new TokenAuthority({ secret: Buffer.from(SECRET) }).issueToken({
+    token = await authority.issueToken({
       user: { id: 'ana', name: 'Ana' },
       expiresAt: Date.now() + 600_000,
     })
@@ -69,6 +72,34 @@ describe('two serve processes and one worker over Postgres and Redis', () => {
     } finally {
       for (const reader of readers) reader.client.close()
     }
+  })
+
+  test('[C9] signing out and deleting a project through one process ends sessions of the other', async () => {
+    const [one, other] = members.map((member) => member.origin!)
+    const live = `${other!.replace('http', 'ws')}/v1/live`
+    const { project } = await call<{ project: ProjectView }>(`${one}/v1/projects`, { name: 'short-lived' })
+    const code = await authority.issueSignInCode({ id: newId(), user: { id: 'ana', name: 'Ana' }, expiresAt: Date.now() + 60_000 })
+    const signedIn = await fetch(`${one}/v1/sessions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', origin: one! },
+      body: JSON.stringify({ code }),
+    })
+    const cookie = signedIn.headers.get('set-cookie')!.split(';')[0]!
+    const [byCookie, byToken] = [await TestClient.open(live, { cookie, origin: other! }), await TestClient.open(live)]
+    byCookie.send({ type: 'hello' })
+    byToken.send({ type: 'hello', token, joins: [{ ref: 1, project: project.id }] })
+    for (const client of [byCookie, byToken]) await client.next('welcome')
+    await byToken.next('joined')
+    const revokedAt = performance.now()
+    expect((await fetch(`${one}/v1/sessions/current`, { method: 'DELETE', headers: { cookie, origin: one! } })).status).toBe(204)
+    const headers = { authorization: `Bearer ${token}` }
+    expect((await fetch(`${one}/v1/projects/${project.id}?name=short-lived`, { method: 'DELETE', headers })).status).toBe(204)
+    expect(await byToken.next('left')).toMatchObject({ project: project.id, reason: 'deleted' })
+    expect(await byCookie.next('error')).toMatchObject({ code: 'REVOKED' })
+    await byCookie.expectClose(4504)
+    // One second, and what two cores shared with all other tests take to answer.
+    expect(performance.now() - revokedAt).toBeLessThan(1_500)
+    byToken.socket.close()
   })
 
   test('[D10] each process ends in order with exit code 0', async () => {
