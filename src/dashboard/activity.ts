@@ -29,7 +29,7 @@ function lineOf(event: KnownEvent): { readonly who: string | null; readonly text
       return { who: decidedBy?.name ?? null, text: status === 'confirmed' ? 'confirmed a match' : `${status} a suggestion` }
     }
     case 'match.removed':
-      return { who: event.data.match.decidedBy?.name ?? null, text: 'took a match back' }
+      return { who: event.data.match.decidedBy?.name ?? null, text: 'took a match apart' }
     case 'matches.decided':
       return { who: null, text: `${event.data.count} suggestions were decided at once` }
     case 'source.imported':

@@ -1,7 +1,7 @@
 import { type ApiError, api, asApiError, type DecisionResult } from './api.js'
 import { formatClock, formatMessage } from './format.js'
 import type { MatchList } from './match-list.js'
-import { type Decision, isOpen, type Refusal, rowOf } from './matches.js'
+import { type Decision, isOpen, type Refusal, rowOf, statusWord } from './matches.js'
 import { keepNote, noteOf } from './notes.js'
 
 /** Items of one request; more are sent one request after another. */
@@ -65,12 +65,15 @@ function refusalOf({ result, current }: DecisionResult, userId: string): Refusal
     case 'done':
       return null
     case 'conflict': {
-      const { decidedBy, decidedAt, status } = current
+      const { decidedBy, decidedAt } = current
       if (decidedBy === null) {
         return { brief: 'Has changed', text: 'This suggestion has changed meanwhile: a job or another decision touched its rows.' }
       }
       const brief = decidedBy.id === userId ? 'You were faster' : `${decidedBy.name} was faster`
-      return { brief, text: `${brief}: ${status}${decidedAt === null ? '' : ` at ${formatClock(decidedAt)}`}. Yours was not stored.` }
+      return {
+        brief,
+        text: `${brief}: ${statusWord(current).toLowerCase()}${decidedAt === null ? '' : ` at ${formatClock(decidedAt)}`}. Yours was not stored.`,
+      }
     }
     case 'forbidden':
       return { brief: 'Not allowed', text: 'Your role may not decide this.' }

@@ -61,6 +61,21 @@ export function rowOf(match: MatchView): MatchRow {
   }
 }
 
+/** What became of a match, in the one word that is used everywhere. */
+export function statusWord({ status, decidedBy }: Pick<MatchRow, 'status' | 'decidedBy'>): string {
+  switch (status) {
+    case 'proposed':
+      return 'Suggested'
+    case 'confirmed':
+      return 'Confirmed'
+    case 'rejected':
+      return 'Rejected'
+    case 'removed':
+      // Nobody took it apart: its rows were matched otherwise, or the one who made it took it back.
+      return decidedBy === null ? 'Withdrawn' : 'Taken apart'
+  }
+}
+
 export function isOpen({ row, pending }: Entry): boolean {
   return row.status === 'proposed' && pending === null
 }

@@ -13,6 +13,7 @@ import { type Decision, type Entry, isOpen, nextOpen, rowOf } from '../matches.j
 import { NARROW, useMedia } from '../media.js'
 import { keepNote, noteOf } from '../notes.js'
 import { BulkDialog } from '../parts/bulk-dialog.js'
+import { KeyHint } from '../parts/key-hint.js'
 import { MatchPane } from '../parts/match-detail.js'
 import { MatchFilters } from '../parts/match-filters.js'
 import { MatchGrid } from '../parts/match-grid.js'
@@ -62,7 +63,7 @@ export function MatchPage({ room, state, blocked, user }: OpenProjectProps) {
     const deciding = decideAll({ project: room.id, list, userId: user.id }, ids, decision)
     const next = list.entries[nextOpen(list.entries, place)]
     // A refusal is read where it happened: where the detail covers the list, it stays.
-    if (ids.length === 1 && ids[0] === selected && next !== undefined && !isNarrow) setChosen(next.row.id)
+    if (selected !== null && ids.includes(selected) && next !== undefined && !isNarrow) setChosen(next.row.id)
     setMarked(new Set())
     const { acts, done, refused } = await deciding
     const verb = decision === 'confirm' ? 'Confirmed' : 'Rejected'
@@ -84,8 +85,10 @@ export function MatchPage({ room, state, blocked, user }: OpenProjectProps) {
       })
     }
   }
+  // Where the detail covers the list, what is ticked is out of sight: keys mean what is seen.
+  const isMarkedMeant = marked.size > 0 && !(isNarrow && isCovering)
   const decideSelected = (decision: Decision) => {
-    if (marked.size > 0) void decide([...marked], decision)
+    if (isMarkedMeant) void decide([...marked], decision)
     else if (selected !== null) void decide([selected], decision)
   }
   /** Takes a confirmed match apart: its rows are open again. */
@@ -196,10 +199,10 @@ export function MatchPage({ room, state, blocked, user }: OpenProjectProps) {
           <div class="work__marked">
             <strong>{formatCount(marked.size)} selected</strong>
             <button type="button" class="button button--primary button--small" onClick={() => decideSelected('confirm')}>
-              Confirm {formatCount(marked.size)}
+              Confirm {formatCount(marked.size)} <KeyHint name="Enter" />
             </button>
             <button type="button" class="button button--small" onClick={() => decideSelected('reject')}>
-              Reject {formatCount(marked.size)}
+              Reject {formatCount(marked.size)} <KeyHint name="r" />
             </button>
             <button type="button" class="button button--small button--quiet" onClick={() => setMarked(new Set())}>
               Clear
@@ -215,6 +218,7 @@ export function MatchPage({ room, state, blocked, user }: OpenProjectProps) {
             entry={list.get(selected)}
             details={details}
             blocked={blocked}
+            hasKeys={!isMarkedMeant}
             userId={user.id}
             claimedBy={othersClaim(claims, `match/${selected}`, user.id)}
             onDecide={(decision) => void decide([selected], decision)}

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Claim } from '../../protocol/events.js'
 import type { BreakView, RecordView, UserRef } from '../../protocol/views.js'
 import type { BreakChange, RecordDetail } from '../api.js'
@@ -7,6 +7,7 @@ import { currencyCode, formatAmount, formatLine, sentence } from '../format.js'
 import { routeHref } from '../route.js'
 import { setPicked } from '../tray.js'
 import { Comparison } from './comparison.js'
+import { KeyHint } from './key-hint.js'
 import { OnThis } from './on-this.js'
 
 export interface BreakPaneProps {
@@ -29,6 +30,8 @@ export function BreakPane(props: BreakPaneProps) {
   const miss = useLoaded(details, view.nearestMiss?.record ?? null)
   const record = own?.record ?? null
   const isOpen = view.status === 'open'
+  const body = useRef<HTMLElement>(null)
+  useLayoutEffect(() => body.current?.scrollTo(0, 0), [view.id])
   const sides = (side: 'left' | 'right') => [record, miss?.record ?? null].filter((one): one is RecordView => one?.side === side)
   const matchByHand = () => {
     if (record !== null) setPicked(record, true)
@@ -36,7 +39,7 @@ export function BreakPane(props: BreakPaneProps) {
     location.hash = routeHref(project, 'tray')
   }
   return (
-    <article class="pane" aria-label="Selected break">
+    <article class="pane pane--break" aria-label="Selected break">
       <header class="pane__head">
         <button type="button" class="button button--small pane__back" onClick={onClose}>
           ‹ List
@@ -54,6 +57,7 @@ export function BreakPane(props: BreakPaneProps) {
         </p>
       </header>
       <section
+        ref={body}
         class="pane__body"
         aria-label="Details"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard (WCAG 2.1.1)
@@ -118,10 +122,7 @@ export function BreakPane(props: BreakPaneProps) {
           <div class="pane__actions">
             {view.assignee?.id !== me && (
               <button type="button" class="button" aria-keyshortcuts="a" onClick={() => onChange({ assignee: me })}>
-                Assign to me{' '}
-                <span class="key" aria-hidden="true">
-                  a
-                </span>
+                Assign to me <KeyHint name="a" />
               </button>
             )}
             <button type="button" class="button" onClick={() => onChange({ status: isOpen ? 'resolved' : 'open' })}>

@@ -1,17 +1,27 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { MatchView, UserRef } from '../../protocol/views.js'
 import type { HistoryEntry, MatchDetail } from '../api.js'
 import type { Details } from '../details.js'
 import { formatConfidence, formatTime, sentence } from '../format.js'
-import { type Decision, type Entry, isOpen, rowOf } from '../matches.js'
+import { type Decision, type Entry, isOpen, rowOf, statusWord } from '../matches.js'
 import { keepNote, noteOf } from '../notes.js'
 import { Comparison } from './comparison.js'
+import { KeyHint } from './key-hint.js'
 import { OnThis } from './on-this.js'
 import { Stamp } from './stamp.js'
 import { Why } from './why.js'
 
 /** Somebody who holds `j` passes rows that nobody has to fetch. */
 const SETTLED_MS = 60
+
+/** What the history calls each decision: the same words as the list. */
+const DECISIONS: Readonly<Record<string, string>> = {
+  confirm: 'Confirmed',
+  reject: 'Rejected',
+  match: 'Matched by hand',
+  remove: 'Taken apart',
+  undo: 'Taken back',
+}
 
 export interface MatchPaneProps {
   readonly id: string
@@ -20,6 +30,8 @@ export interface MatchPaneProps {
   readonly details: Details<MatchDetail>
   /** Why nothing can be decided now; null: it can. */
   readonly blocked: string | null
+  /** Enter and `r` mean this match; otherwise several others are ticked, and mean those. */
+  readonly hasKeys: boolean
   readonly userId: string
   /** Who else is at work on it. */
   readonly claimedBy: UserRef | null
@@ -39,6 +51,8 @@ export function MatchPane(props: MatchPaneProps) {
   useEffect(() => {
     if (detail != null) onFresh(detail.match)
   }, [detail])
+  const body = useRef<HTMLElement>(null)
+  useLayoutEffect(() => body.current?.scrollTo(0, 0), [id])
   const entry: Entry | undefined = props.entry ?? (detail ? { row: rowOf(detail.match), pending: null, refusal: null } : undefined)
   return (
     <article class="pane" aria-label="Selected match" data-detail={detail === undefined ? undefined : id}>
@@ -58,6 +72,7 @@ export function MatchPane(props: MatchPaneProps) {
         )}
       </header>
       <section
+        ref={body}
         class="pane__body"
         aria-label="Details"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard (WCAG 2.1.1)
@@ -79,7 +94,7 @@ export function MatchPane(props: MatchPaneProps) {
   )
 }
 
-function Decide({ id, entry, blocked, onDecide, onRemove }: MatchPaneProps & { readonly entry: Entry }) {
+function Decide({ id, entry, blocked, hasKeys, onDecide, onRemove }: MatchPaneProps & { readonly entry: Entry }) {
   const [note, setNote] = useState(noteOf(id))
   useEffect(() => setNote(noteOf(id)), [id, entry.row.status])
   const area = useRef<HTMLTextAreaElement>(null)
@@ -125,17 +140,16 @@ function Decide({ id, entry, blocked, onDecide, onRemove }: MatchPaneProps & { r
       )}
       {open && (
         <div class="pane__actions">
-          <button type="button" class="button button--primary" aria-keyshortcuts="Enter" onClick={() => onDecide('confirm')}>
-            Confirm{' '}
-            <span class="key" aria-hidden="true">
-              Enter
-            </span>
+          <button
+            type="button"
+            class="button button--primary"
+            aria-keyshortcuts={hasKeys ? 'Enter' : undefined}
+            onClick={() => onDecide('confirm')}
+          >
+            {hasKeys ? 'Confirm' : 'Confirm this one'} {hasKeys && <KeyHint name="Enter" />}
           </button>
-          <button type="button" class="button" aria-keyshortcuts="r" onClick={() => onDecide('reject')}>
-            Reject{' '}
-            <span class="key" aria-hidden="true">
-              r
-            </span>
+          <button type="button" class="button" aria-keyshortcuts={hasKeys ? 'r' : undefined} onClick={() => onDecide('reject')}>
+            {hasKeys ? 'Reject' : 'Reject this one'} {hasKeys && <KeyHint name="r" />}
           </button>
         </div>
       )}
@@ -160,7 +174,7 @@ function Alternatives({ detail, onOpen }: { readonly detail: MatchDetail; readon
             <button type="button" onClick={() => onOpen(other.id)}>
               <strong>{formatConfidence(other.confidence)}</strong>
               <span class="clip">{otherText(match, other)}</span>
-              <span class="muted small">{other.status === 'proposed' ? 'suggested' : other.status}</span>
+              <span class="muted small">{statusWord(other).toLowerCase()}</span>
             </button>
           </li>
         ))}
@@ -183,7 +197,7 @@ function History({ entries, userId }: { readonly entries: readonly HistoryEntry[
       <ol class="history">
         {entries.map((entry) => (
           <li key={entry.version}>
-            <strong>{entry.user.id === userId ? 'You' : entry.user.name}</strong> · {sentence(entry.decision)}{' '}
+            <strong>{entry.user.id === userId ? 'You' : entry.user.name}</strong> · {DECISIONS[entry.decision] ?? sentence(entry.decision)}{' '}
             <span class="muted small nowrap">{formatTime(entry.at)}</span>
             {entry.note !== null && <q>{entry.note}</q>}
           </li>

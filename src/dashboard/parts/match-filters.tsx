@@ -1,7 +1,7 @@
 import { MATCH_STATUSES } from '../../protocol/views.js'
 import type { MatchFilter } from '../match-list.js'
 
-const STATUS_NAMES = { proposed: 'Suggested', confirmed: 'Confirmed', rejected: 'Rejected', removed: 'Taken back' }
+const STATUS_NAMES = { proposed: 'Suggested', confirmed: 'Confirmed', rejected: 'Rejected', removed: 'Taken apart' }
 const CONFIDENCES = ['0.99', '0.98', '0.95', '0.9', '0.8', '0.7', '0.5']
 
 /** Which matches are listed. */
