@@ -43,6 +43,7 @@ export async function readSummary(db: Db | Tx, project: ProjectId): Promise<Summ
   // The revision first: what is read after it may be newer than it says, never older.
   const revision = await readRevision(db, project)
   const suggestions = await db.match.count({ where: { projectId: project, status: 'proposed' } })
+  const breaks = await db.break.count({ where: { projectId: project, status: 'open' } })
   const activeJobs = await db.job.count({ where: { projectId: project, state: { in: ['queued', 'running'] } } })
   const groups = await readGroups(db, project)
   return {
@@ -51,6 +52,7 @@ export async function readSummary(db: Db | Tx, project: ProjectId): Promise<Summ
     controlTotals: controlTotalsOf(groups),
     activeJobs,
     suggestions,
+    breaks,
   }
 }
 

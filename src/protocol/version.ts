@@ -33,4 +33,9 @@ export const WIRE_CHANGES = [
     schema: '349d5b3d5081',
     change: 'suggestions in the summary; error COUNT_CHANGED. Compatible: clients ignore fields that they do not know',
   },
+  {
+    version: 1,
+    schema: 'f67a2dcde0ca',
+    change: 'breaks in the summary: how many are open. Compatible: clients ignore fields that they do not know',
+  },
 ] as const

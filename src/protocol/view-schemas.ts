@@ -155,6 +155,7 @@ export const summaryView = z.object({
   controlTotals,
   activeJobs: count,
   suggestions: count,
+  breaks: count,
 })
 
 export const snapshotView = z.object({ project: projectView, summary: summaryView, jobs: z.array(jobView) })

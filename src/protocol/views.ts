@@ -231,6 +231,8 @@ export interface Summary {
   readonly activeJobs: number
   /** Matches that wait for a person: pairs, where `totals` counts records. */
   readonly suggestions: number
+  /** Open breaks: records that no match explains and nobody called resolved. */
+  readonly breaks: number
 }
 
 /** What somebody who joins a project sees first. */

@@ -9,7 +9,7 @@ const total = (currency: string, side: 'left' | 'right', matched: string, open: 
 
 test('rows are counted by state, without the excluded ones', () => {
   const totals = [group('matched', 5), group('suggested', 2), group('open', 3), group('excluded', 9), group('matched', 1)]
-  expect(countStates({ revision: 1, totals, controlTotals: null, activeJobs: 0, suggestions: 0 })).toEqual({
+  expect(countStates({ revision: 1, totals, controlTotals: null, activeJobs: 0, suggestions: 0, breaks: 0 })).toEqual({
     all: 11,
     matched: 6,
     suggested: 2,

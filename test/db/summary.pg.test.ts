@@ -62,6 +62,13 @@ describe.each(DATABASES)('the summary on $name', ({ create }) => {
     expect(await stateOfLeft()).toMatchObject({ state: 'open', count: 1 })
   })
 
+  test('breaks are counted while they are open', async () => {
+    for (const externalId of ['L1', 'L2']) await review.break(await review.record('left', { externalId }), 'left')
+    expect(await readSummary(database.db, review.project)).toMatchObject({ breaks: 2 })
+    await database.db.break.updateMany({ where: { projectId: review.project }, data: { status: 'resolved' } })
+    expect(await readSummary(database.db, review.project)).toMatchObject({ breaks: 0 })
+  })
+
   test('rows without an amount are counted but have no part in control totals', async () => {
     await review.record('left', { externalId: 'L1', amount: null })
     const { totals, controlTotals } = await readSummary(database.db, review.project)
@@ -89,6 +96,7 @@ describe.each(DATABASES)('the summary on $name', ({ create }) => {
       controlTotals: [],
       activeJobs: 0,
       suggestions: 0,
+      breaks: 0,
     })
   })
 })

@@ -185,6 +185,7 @@ describe('projects', () => {
       controlTotals: [],
       activeJobs: 0,
       suggestions: 0,
+      breaks: 0,
     })
   })
 

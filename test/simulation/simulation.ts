@@ -456,7 +456,7 @@ class Simulation {
     await this.#pause()
     return {
       project: { id: project, name: epoch, currency: null, settings: {}, createdAt: '2026-01-01T00:00:00.000Z', version },
-      summary: { revision: 1, totals: [], controlTotals: null, activeJobs: 0, suggestions: 0 },
+      summary: { revision: 1, totals: [], controlTotals: null, activeJobs: 0, suggestions: 0, breaks: 0 },
       jobs: [],
     }
   }
