@@ -20,6 +20,8 @@ export interface DatabaseOptions {
 
 /** How long a caller waits for a connection before it is told that the database is busy. */
 const ACQUIRE_TIMEOUT_MS = 10_000
+/** A process that stands still in a transaction keeps its locks from everybody: so long, then Postgres ends its connection. */
+const IDLE_IN_TRANSACTION_MS = 10_000
 /** Longest interactive transaction. */
 const TRANSACTION_TIMEOUT_MS = 60_000
 
@@ -36,7 +38,7 @@ export interface Database {
 export async function openDatabase({ address, poolSize = 10, applicationName }: DatabaseOptions): Promise<Database> {
   const pool = new pg.Pool({
     ...('url' in address
-      ? { connectionString: address.url, max: poolSize }
+      ? { connectionString: address.url, max: poolSize, idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS }
       : { host: address.socketDir, port: 5432, user: 'postgres', database: 'postgres', max: 1 }),
     connectionTimeoutMillis: ACQUIRE_TIMEOUT_MS,
     application_name: applicationName,
