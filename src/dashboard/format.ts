@@ -18,6 +18,11 @@ export function formatCount(value: number): string {
   return integers.format(value)
 }
 
+/** "1 break", "87 breaks". */
+export function formatCounted(value: number, noun: string): string {
+  return `${integers.format(value)} ${noun}${value === 1 ? '' : 's'}`
+}
+
 /** A change of a count, with its sign. */
 export function formatChange(value: number): string {
   return value > 0 ? `+${integers.format(value)}` : integers.format(value).replace('-', MINUS)

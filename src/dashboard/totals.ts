@@ -15,6 +15,11 @@ export function countStates(summary: Summary): StateCounts {
   return { ...counts, all: counts.matched + counts.suggested + counts.open }
 }
 
+/** Nobody has to decide anything any more: no suggestion waits, no break is open. */
+export function isEverythingSettled({ suggestions, breaks }: Pick<Summary, 'suggestions' | 'breaks'>): boolean {
+  return suggestions === 0 && breaks === 0
+}
+
 /** One currency's equation; all figures decimal text. `difference = explained + unexplained + excluded`. */
 export interface Equation {
   readonly currency: string

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { countStates, equations } from '../../src/dashboard/totals.js'
+import { countStates, equations, isEverythingSettled } from '../../src/dashboard/totals.js'
 import type { ControlTotal, RecordState } from '../../src/protocol/views.js'
 
 const group = (state: RecordState, count: number) => ({ side: 'left', currency: 'EUR', state, count, amount: '0' }) as const
@@ -15,6 +15,14 @@ test('rows are counted by state, without the excluded ones', () => {
     suggested: 2,
     open: 3,
   })
+})
+
+test.each([
+  [0, 0, true],
+  [1, 0, false],
+  [0, 1, false],
+])('with %i suggestions and %i open breaks everything is settled: %s', (suggestions, breaks, expected) => {
+  expect(isEverythingSettled({ suggestions, breaks })).toBe(expected)
 })
 
 test('the difference is what matches explain and what they do not', () => {

@@ -2,23 +2,27 @@ import '../styles/match.css'
 import '../styles/detail.css'
 import '../styles/breaks.css'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
-import { BREAK_REASONS, type BreakView, type UserRef } from '../../protocol/views.js'
+import { BREAK_REASONS, type BreakView, type Summary, type UserRef } from '../../protocol/views.js'
 import { api, asApiError, type BreakChange } from '../api.js'
 import { type BreakFilter, OPEN_BREAKS } from '../break-list.js'
 import { messageOf } from '../deciding.js'
 import { Details } from '../details.js'
-import { sentence } from '../format.js'
+import { formatCounted, sentence } from '../format.js'
+import { isSettled } from '../jobs.js'
 import { useKeys } from '../keyboard.js'
 import { NARROW, useMedia } from '../media.js'
 import { BreakFilters } from '../parts/break-filters.js'
 import { BreakPane } from '../parts/break-pane.js'
 import { BreakSection } from '../parts/break-section.js'
+import { Empty } from '../parts/states.js'
 import type { OpenProjectProps } from '../room.js'
+import { routeHref } from '../route.js'
 import { useStore } from '../store.js'
 import { showToast } from '../toasts.js'
+import { isEverythingSettled } from '../totals.js'
 
 /** Rows that no match explains: why, what came closest, whose they are and until when. */
-export function BreaksPage({ room, blocked, user }: OpenProjectProps) {
+export function BreaksPage({ room, state, blocked, user }: OpenProjectProps) {
   const [filter, setFilter] = useState<BreakFilter>(OPEN_BREAKS)
   const [isGrouped, setGrouped] = useState(false)
   const [selected, setSelected] = useState<BreakView | null>(null)
@@ -112,7 +116,8 @@ export function BreaksPage({ room, blocked, user }: OpenProjectProps) {
     () => (isGrouped && filter.reason === null ? BREAK_REASONS.map((reason) => ({ ...filter, reason })) : [filter]),
     [filter, isGrouped],
   )
-  const isFiltered = filter !== OPEN_BREAKS
+  const isFiltered = JSON.stringify(filter) !== JSON.stringify(OPEN_BREAKS)
+  const { breaks } = state.summary
   return (
     <div class={`work${isDetailShown && isNarrow ? ' is-covered' : ''}`}>
       <h1 class="hidden">Breaks</h1>
@@ -129,6 +134,14 @@ export function BreaksPage({ room, blocked, user }: OpenProjectProps) {
             setSelected(null)
           }}
         />
+        {!isFiltered && isSettled(state) && (
+          <div class="work__strip">
+            <p>
+              <strong>{breaks === 0 ? 'No break is open' : `${formatCounted(breaks, 'open break')}`}</strong>
+              {isEverythingSettled(state.summary) && ' · everything is settled'}
+            </p>
+          </div>
+        )}
         <div class="breaks">
           {groups.map((group) => (
             <BreakSection
@@ -140,7 +153,13 @@ export function BreaksPage({ room, blocked, user }: OpenProjectProps) {
               selected={selected?.id ?? null}
               userId={user.id}
               onSelect={select}
-              onShowAll={isFiltered ? () => setFilter(OPEN_BREAKS) : null}
+              nothing={
+                isFiltered ? (
+                  <NothingFits onShowAll={() => setFilter(OPEN_BREAKS)} />
+                ) : (
+                  <NothingOpen project={room.id} summary={state.summary} hasResult={isSettled(state)} />
+                )
+              }
             />
           ))}
         </div>
@@ -163,5 +182,47 @@ export function BreaksPage({ room, blocked, user }: OpenProjectProps) {
         )}
       </div>
     </div>
+  )
+}
+
+function NothingFits({ onShowAll }: { readonly onShowAll: () => void }) {
+  return (
+    <Empty
+      title="No break fits these filters"
+      action={
+        <button type="button" class="button" onClick={onShowAll}>
+          Show all open breaks
+        </button>
+      }
+    >
+      Choose another status, side, reason or owner.
+    </Empty>
+  )
+}
+
+/** No break is open: because nothing was compared, or because all is done but for what waits on the match page. */
+function NothingOpen(props: { readonly project: string; readonly summary: Summary; readonly hasResult: boolean }) {
+  const { project, summary, hasResult } = props
+  if (!hasResult) {
+    return (
+      <Empty title="No breaks yet" action={null}>
+        A row that no match explains becomes a break when matching ends, with the reason and the row that came closest.
+      </Empty>
+    )
+  }
+  const isDone = isEverythingSettled(summary)
+  return (
+    <Empty
+      title={isDone ? 'Everything is settled' : 'No break is open'}
+      action={
+        <a class={`button${isDone ? '' : ' button--primary'}`} href={routeHref(project, isDone ? 'overview' : 'match')}>
+          {isDone ? 'To the overview' : `To the ${formatCounted(summary.suggestions, 'suggestion')}`}
+        </a>
+      }
+    >
+      {isDone
+        ? 'Every suggestion is decided, and every break is resolved.'
+        : 'Every break is resolved. Some suggestions still wait for a decision.'}
+    </Empty>
   )
 }

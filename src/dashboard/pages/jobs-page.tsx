@@ -48,7 +48,7 @@ export function JobsPage({ room, state, blocked }: OpenProjectProps) {
         </div>
         {mayWork && !isEmpty && active === undefined && <StartButton room={room} label="Match again" onError={setError} />}
       </div>
-      {active !== undefined && <JobCard room={room} job={active} mayWork={mayWork} />}
+      {active !== undefined && <JobCard room={room} job={active} mayWork={mayWork} summary={null} />}
       {error !== null && <Failure error={error} onRetry={() => void load(older === null ? null : cursor)} />}
       {older === null && error === null && <Skeleton kind="rows" />}
       {isEmpty && (

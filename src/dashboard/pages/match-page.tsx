@@ -5,7 +5,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { api, asApiError } from '../api.js'
 import { decideAll, messageOf } from '../deciding.js'
 import { Details } from '../details.js'
-import { formatCount } from '../format.js'
+import { formatCount, formatCounted } from '../format.js'
 import { inFrame } from '../frames.js'
 import { useKeys } from '../keyboard.js'
 import { type MatchFilter, MatchList, SUGGESTED } from '../match-list.js'
@@ -140,7 +140,8 @@ export function MatchPage({ room, state, blocked, user }: OpenProjectProps) {
   useEffect(() => room.hold(opened), [room, opened])
   useEffect(() => () => room.hold(null), [room])
 
-  const isFiltered = filter !== SUGGESTED
+  // Chosen away and back, it is another object.
+  const isFiltered = JSON.stringify(filter) !== JSON.stringify(SUGGESTED)
   // Of all suggestions the server tells how many there are, before they were read.
   const total = !isFiltered && !list.isComplete ? state.summary.suggestions : null
   return (
@@ -152,7 +153,7 @@ export function MatchPage({ room, state, blocked, user }: OpenProjectProps) {
           <MatchFilters filter={filter} rules={[...rules.current]} onChange={begin} />
         </div>
         {(entries.length > 0 || list.isStale || list.unseen > 0) && (
-          <ListStrip list={list} total={total} onShow={() => begin(filter)}>
+          <ListStrip list={list} total={total} project={room.id} breaks={state.summary.breaks} onShow={() => begin(filter)}>
             {mayDecide && filter.status === 'proposed' && entries.length > 0 && (
               <button type="button" class="button button--small" onClick={() => setBulk(true)}>
                 Confirm many…
@@ -166,6 +167,7 @@ export function MatchPage({ room, state, blocked, user }: OpenProjectProps) {
           <NothingHere
             project={room.id}
             isFiltered={isFiltered}
+            breaks={state.summary.breaks}
             hasRows={countStates(state.summary).all > 0}
             onShowAll={() => begin(SUGGESTED)}
           />
@@ -237,10 +239,12 @@ export function MatchPage({ room, state, blocked, user }: OpenProjectProps) {
 function NothingHere(props: {
   readonly project: string
   readonly isFiltered: boolean
+  /** Open ones. */
+  readonly breaks: number
   readonly hasRows: boolean
   readonly onShowAll: () => void
 }) {
-  const { project, isFiltered, hasRows, onShowAll } = props
+  const { project, isFiltered, breaks, hasRows, onShowAll } = props
   if (isFiltered) {
     return (
       <Empty
@@ -269,16 +273,30 @@ function NothingHere(props: {
       </Empty>
     )
   }
+  if (breaks === 0) {
+    return (
+      <Empty
+        title="Everything is settled"
+        action={
+          <a class="button" href={routeHref(project)}>
+            To the overview
+          </a>
+        }
+      >
+        Every suggestion is decided, and no break is open.
+      </Empty>
+    )
+  }
   return (
     <Empty
       title="Nothing left to decide"
       action={
-        <a class="button" href={routeHref(project, 'breaks')}>
+        <a class="button button--primary" href={routeHref(project, 'breaks')}>
           To the breaks
         </a>
       }
     >
-      Every suggestion has been decided. Rows that no match explains are breaks.
+      Every suggestion is decided. {formatCounted(breaks, 'break')} {breaks === 1 ? 'is' : 'are'} left: rows that no match explains.
     </Empty>
   )
 }
@@ -287,19 +305,30 @@ function NothingHere(props: {
 function ListStrip(props: {
   readonly list: MatchList
   readonly total: number | null
+  readonly project: string
+  /** Open ones. */
+  readonly breaks: number
   readonly onShow: () => void
   readonly children: ComponentChildren
 }) {
-  const { list, total, onShow, children } = props
+  const { list, total, project, breaks, onShow, children } = props
   const { unseen, decided, isStale, isComplete, entries } = list
   const left = entries.length - decided
   const isSuggested = list.filter.status === 'proposed'
+  const isDone = isSuggested && isComplete && left === 0
   const shown = `${formatCount(total ?? left)}${isComplete || total !== null ? '' : ' and more'} ${isSuggested ? 'to decide' : left === 1 ? 'match' : 'matches'}`
   const action = isStale ? 'Show the new list' : unseen > 0 ? `${formatCount(unseen)} new — show` : decided > 0 ? 'Clear decided' : null
   return (
     <div class="work__strip">
       <p>
-        {list.isLoaded && <strong>{isSuggested && isComplete && left === 0 ? 'Nothing left to decide' : shown}</strong>}
+        {list.isLoaded && <strong>{isDone ? 'Nothing left to decide' : shown}</strong>}
+        {list.isLoaded && isDone && breaks > 0 && (
+          <>
+            {' · '}
+            <a href={routeHref(project, 'breaks')}>{formatCounted(breaks, 'break')} left</a>
+          </>
+        )}
+        {list.isLoaded && isDone && breaks === 0 && ' · everything is settled'}
         {decided > 0 && <span class="muted"> · {formatCount(decided)} decided here</span>}
         {isStale && <span class="muted"> · the list has changed</span>}
       </p>

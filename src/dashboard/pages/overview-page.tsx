@@ -44,7 +44,7 @@ export function OverviewPage({ room, state, blocked, user }: OpenProjectProps) {
     <div class="overview">
       <h1 class="hidden">Overview</h1>
       <div class="overview__main">
-        {job !== null && <JobCard room={room} job={job} mayWork={mayWork} />}
+        {job !== null && <JobCard room={room} job={job} mayWork={mayWork} summary={hasResult ? summary : null} />}
         {job === null && mayWork && <StartJob room={room} />}
         {sums.length > 0 && <EquationCard equations={sums} isSplit={hasResult} />}
         {hasResult && <Tiles project={project.id} summary={summary} sums={sums} />}

@@ -13,7 +13,6 @@ import { TopBar } from '../parts/top-bar.js'
 import { type OpenProjectProps, type Room, type RoomState, useRoom } from '../room.js'
 import { type ProjectTab, routeHref } from '../route.js'
 import { useStore } from '../store.js'
-import { countStates } from '../totals.js'
 import { OverviewPage } from './overview-page.js'
 
 const MatchPage = lazyPage(async () => (await import('./match-page.js')).MatchPage)
@@ -99,7 +98,7 @@ function Tabs({ state, tab }: { readonly state: RoomState & { kind: 'open' }; re
   const tabs = [
     { tab: 'overview', name: 'Overview', count: null },
     { tab: 'match', name: 'Match', count: hasResult ? state.summary.suggestions : null },
-    { tab: 'breaks', name: 'Breaks', count: hasResult ? countStates(state.summary).open : null },
+    { tab: 'breaks', name: 'Breaks', count: hasResult ? state.summary.breaks : null },
     { tab: 'jobs', name: 'Jobs', count: null },
     { tab: 'import', name: 'Import', count: null },
   ] as const

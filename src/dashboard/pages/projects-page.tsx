@@ -143,8 +143,8 @@ function ProjectFigures({ room }: { readonly room: Room }) {
         <dd>{formatCount(state.summary.suggestions)}</dd>
       </div>
       <div>
-        <dt>Open</dt>
-        <dd>{formatCount(counts.open)}</dd>
+        <dt>Breaks</dt>
+        <dd>{formatCount(state.summary.breaks)}</dd>
       </div>
       {first !== undefined && (
         <div>

@@ -10,7 +10,7 @@ import { othersClaim, type Room } from '../room.js'
 import { useStore } from '../store.js'
 import { Avatar } from './avatar.js'
 import { OnThis } from './on-this.js'
-import { Empty, Failure, Skeleton } from './states.js'
+import { Failure, Skeleton } from './states.js'
 
 const PAGE = 50
 
@@ -23,12 +23,12 @@ export interface BreakSectionProps {
   readonly selected: string | null
   readonly userId: string
   readonly onSelect: (view: BreakView) => void
-  /** null: nothing is left out. */
-  readonly onShowAll: (() => void) | null
+  /** What is shown instead of rows. */
+  readonly nothing: ComponentChildren
 }
 
 /** Breaks of one filter. */
-export function BreakSection({ room, filter, title, details, selected, userId, onSelect, onShowAll }: BreakSectionProps) {
+export function BreakSection({ room, filter, title, details, selected, userId, onSelect, nothing }: BreakSectionProps) {
   const list = useMemo(() => new BreakList(filter, (query) => api.breaks(room.id, { ...query, limit: PAGE })), [room, filter])
   const { breaks, cursor, error, unseen } = useStore(list.state)
   const claims = useStore(room.claims)
@@ -44,23 +44,7 @@ export function BreakSection({ room, filter, title, details, selected, userId, o
 
   if (error !== null && breaks === null) return <Failure error={error} onRetry={() => void list.load('anew')} />
   if (breaks === null) return title === null ? <Skeleton kind="rows" /> : null
-  if (breaks.length === 0 && unseen === 0) {
-    if (title !== null) return null
-    return (
-      <Empty
-        title={onShowAll === null ? 'No breaks' : 'No break fits these filters'}
-        action={
-          onShowAll !== null && (
-            <button type="button" class="button" onClick={onShowAll}>
-              Show all open breaks
-            </button>
-          )
-        }
-      >
-        A row that no match explains becomes a break when matching ends, with the reason and the row that came closest.
-      </Empty>
-    )
-  }
+  if (breaks.length === 0 && unseen === 0) return title === null ? nothing : null
   return (
     <Group title={title} count={`${formatCount(breaks.length)}${cursor === null ? '' : '+'}`}>
       {unseen > 0 && (

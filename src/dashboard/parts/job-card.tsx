@@ -1,10 +1,12 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { JobView } from '../../protocol/views.js'
+import type { JobView, Summary } from '../../protocol/views.js'
 import { announce } from '../announce.js'
 import { type ApiError, api, asApiError } from '../api.js'
-import { durationOf, formatCount, formatDuration, formatMessage, formatPercent, formatTime, sentence } from '../format.js'
+import { durationOf, formatCount, formatCounted, formatDuration, formatMessage, formatPercent, formatTime, sentence } from '../format.js'
 import { isActive } from '../jobs.js'
 import type { Room } from '../room.js'
+import { routeHref } from '../route.js'
+import { isEverythingSettled } from '../totals.js'
 
 const HEADINGS: Readonly<Record<JobView['state'], string>> = {
   queued: 'Waiting to start',
@@ -15,7 +17,18 @@ const HEADINGS: Readonly<Record<JobView['state'], string>> = {
 }
 
 /** The job that matters now: how far it is, how fast, how long still, and what it has found. */
-export function JobCard({ room, job, mayWork }: { readonly room: Room; readonly job: JobView; readonly mayWork: boolean }) {
+export function JobCard({
+  room,
+  job,
+  mayWork,
+  summary,
+}: {
+  readonly room: Room
+  readonly job: JobView
+  readonly mayWork: boolean
+  /** What is left to do; null: it is being counted. */
+  readonly summary: Summary | null
+}) {
   const [error, setError] = useState<ApiError | null>(null)
   const cancel = async () => {
     setError(null)
@@ -26,6 +39,7 @@ export function JobCard({ room, job, mayWork }: { readonly room: Room; readonly 
     }
   }
   const active = isActive(job)
+  const isDone = job.state === 'completed' && summary !== null && isEverythingSettled(summary)
   const spoken = spokenOf(job)
   const first = useRef(spoken)
   useEffect(() => {
@@ -41,8 +55,9 @@ export function JobCard({ room, job, mayWork }: { readonly room: Room; readonly 
           </svg>
         )}
         <div>
-          <h2>{HEADINGS[job.state]}</h2>
+          <h2>{isDone ? 'Everything is settled' : HEADINGS[job.state]}</h2>
           <p class="muted">{subtitleOf(job)}</p>
+          {job.state === 'completed' && summary !== null && <WhatIsLeft project={room.id} summary={summary} />}
         </div>
         {active && (
           <p class="job__percent" aria-hidden="true">
@@ -83,6 +98,18 @@ export function JobCard({ room, job, mayWork }: { readonly room: Room; readonly 
         </p>
       )}
     </section>
+  )
+}
+
+function WhatIsLeft({ project, summary }: { readonly project: string; readonly summary: Summary }) {
+  const { suggestions, breaks } = summary
+  if (isEverythingSettled(summary)) return <p>Every suggestion is decided, and no break is open.</p>
+  return (
+    <p>
+      Left to do: {suggestions > 0 && <a href={routeHref(project, 'match')}>{formatCounted(suggestions, 'suggestion')} to decide</a>}
+      {suggestions > 0 && breaks > 0 && ', '}
+      {breaks > 0 && <a href={routeHref(project, 'breaks')}>{formatCounted(breaks, 'break')} to explain</a>}
+    </p>
   )
 }
 

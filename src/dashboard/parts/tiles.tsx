@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact'
 import type { Summary } from '../../protocol/views.js'
 import { wholePercent } from '../decimal.js'
-import { currencyName, formatAmount, formatCount, formatPercent } from '../format.js'
+import { currencyName, formatAmount, formatCount, formatCounted, formatPercent } from '../format.js'
 import { routeHref } from '../route.js'
 import { countStates, type Equation } from '../totals.js'
 
@@ -25,8 +25,8 @@ export function Tiles({
       <Tile name="Suggested" tone="wait" value={formatCount(summary.suggestions)} href={routeHref(project, 'match')}>
         {summary.suggestions === 1 ? 'pair waits' : 'pairs wait'} for a decision
       </Tile>
-      <Tile name="Open" tone="bad" value={formatCount(counts.open)} href={routeHref(project, 'breaks')}>
-        rows without a match
+      <Tile name="Open breaks" tone="bad" value={formatCount(summary.breaks)} href={routeHref(project, 'breaks')}>
+        of {formatCounted(counts.open, 'row')} without a match
       </Tile>
       {first !== undefined && (
         <div class="tile">
