@@ -174,71 +174,73 @@ describe('two people in one review', () => {
     await rowOf(ana, 14).filter({ hasText: 'Rejected by Ben' }).waitFor()
   })
 
-  test.runIf(isLong)('a server that is killed and comes back: silent at first, then told with its age; nothing is lost', async () => {
-    const badge = ben.page.locator('.link')
-    await program.kill()
-    const killedAt = performance.now()
-    while (performance.now() - killedAt < 1_500) expect(await badge.textContent()).toBe('Live')
-    await ben.page.getByText(/as of .* ago/).waitFor()
-    await program.startAgain()
-    for (const { page } of [ana, ben]) {
-      const [live, retry] = [page.getByText('Live', { exact: true }), page.getByRole('button', { name: 'Retry' })]
-      await live.or(retry).waitFor()
-      // It would come back by itself, after up to twenty seconds.
-      if (await retry.isVisible()) await retry.click()
-      await live.waitFor()
-    }
-    await rowOf(ana, 16).click()
-    await ana.page.keyboard.press('Enter')
-    await rowOf(ben, 16).filter({ hasText: 'Confirmed by Ana' }).waitFor()
-    await rowOf(ben, 14).filter({ hasText: 'Rejected by you' }).waitFor()
-  })
+  if (isLong)
+    test('a server that is killed and comes back: silent at first, then told with its age; nothing is lost', async () => {
+      const badge = ben.page.locator('.link')
+      await program.kill()
+      const killedAt = performance.now()
+      while (performance.now() - killedAt < 1_500) expect(await badge.textContent()).toBe('Live')
+      await ben.page.getByText(/as of .* ago/).waitFor()
+      await program.startAgain()
+      for (const { page } of [ana, ben]) {
+        const [live, retry] = [page.getByText('Live', { exact: true }), page.getByRole('button', { name: 'Retry' })]
+        await live.or(retry).waitFor()
+        // It would come back by itself, after up to twenty seconds.
+        if (await retry.isVisible()) await retry.click()
+        await live.waitFor()
+      }
+      await rowOf(ana, 16).click()
+      await ana.page.keyboard.press('Enter')
+      await rowOf(ben, 16).filter({ hasText: 'Confirmed by Ana' }).waitFor()
+      await rowOf(ben, 14).filter({ hasText: 'Rejected by you' }).waitFor()
+    })
 })
 
-test.runIf(isLong)('axe finds nothing wrong on any page, light and dark', async () => {
-  const { page } = await signedIn('Ana', { bypassCSP: true, reducedMotion: 'reduce' })
-  const project = await prepare(page, small)
-  const found: string[] = []
-  const check = async (name: string) => {
-    await page.addScriptTag({ path: AXE })
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme })
-      // What does not depend on colours is the same in both.
-      const only = colorScheme === 'light' ? '' : `, { runOnly: ['color-contrast'] }`
-      const { violations } = (await page.evaluate(`axe.run(document${only})`)) as {
-        violations: readonly { id: string; nodes: readonly { target: readonly string[] }[] }[]
+if (isLong)
+  test('axe finds nothing wrong on any page, light and dark', async () => {
+    const { page } = await signedIn('Ana', { bypassCSP: true, reducedMotion: 'reduce' })
+    const project = await prepare(page, small)
+    const found: string[] = []
+    const check = async (name: string) => {
+      await page.addScriptTag({ path: AXE })
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme })
+        // What does not depend on colours is the same in both.
+        const only = colorScheme === 'light' ? '' : `, { runOnly: ['color-contrast'] }`
+        const { violations } = (await page.evaluate(`axe.run(document${only})`)) as {
+          violations: readonly { id: string; nodes: readonly { target: readonly string[] }[] }[]
+        }
+        found.push(...violations.map(({ id, nodes }) => `${name}, ${colorScheme}: ${id} at ${nodes[0]?.target.join(' ')}`))
       }
-      found.push(...violations.map(({ id, nodes }) => `${name}, ${colorScheme}: ${id} at ${nodes[0]?.target.join(' ')}`))
     }
-  }
-  await openPage(page, project, 'match', page.locator('.compare'))
-  await check('match')
-  await page.keyboard.press('?')
-  await check('keyboard')
-  await page.keyboard.press('Escape')
-  await page.getByRole('button', { name: 'Confirm many…' }).click()
-  await page.locator('.bulk__count strong').waitFor()
-  await check('confirm many')
-  await page.keyboard.press('Escape')
-  await openPage(page, project, 'tray', page.locator('.pick').first())
-  await page.locator('.pick').first().click()
-  await check('by hand')
-  await openPage(page, project, 'breaks', page.locator('.break__title').first())
-  await page.locator('.break__title').first().click()
-  await page.locator('.payload').waitFor()
-  await check('breaks')
-  await openPage(page, project, 'jobs', page.locator('.run__body'))
-  await check('jobs')
-  await openPage(page, project, 'import', page.getByText('Drop a file here').first())
-  await check('import')
-  await openPage(page, project, 'overview', page.locator('.tiles'))
-  await check('overview')
-  await page.getByRole('link', { name: 'Tallyroom, all projects' }).click()
-  await page.locator('.card__figures dd').first().waitFor()
-  await check('projects')
-  expect(found).toEqual([])
-  await page.context().close()
-})
+    await openPage(page, project, 'match', page.locator('.compare'))
+    await check('match')
+    await page.keyboard.press('?')
+    await check('keyboard')
+    await page.keyboard.press('Escape')
+    await page.getByRole('button', { name: 'Confirm many…' }).click()
+    await page.locator('.bulk__count strong').waitFor()
+    await check('confirm many')
+    await page.keyboard.press('Escape')
+    await openPage(page, project, 'tray', page.locator('.pick').first())
+    await page.locator('.pick').first().click()
+    await check('by hand')
+    await openPage(page, project, 'breaks', page.locator('.break__title').first())
+    await page.locator('.break__title').first().click()
+    await page.locator('.payload').waitFor()
+    await check('breaks')
+    await openPage(page, project, 'jobs', page.locator('.run__body'))
+    await check('jobs')
+    await openPage(page, project, 'import', page.getByText('Drop a file here').first())
+    await check('import')
+    await openPage(page, project, 'overview', page.locator('.tiles'))
+    await check('overview')
+    await page.getByRole('link', { name: 'Tallyroom, all projects' }).click()
+    await page.locator('.card__figures dd').first().waitFor()
+    await check('projects')
+    expect(found).toEqual([])
+    await page.context().close()
+  })
 
 async function sampleFiles(name: string, rows: number): Promise<readonly SampleFile[]> {
   const { left, right } = await writeSample(join(folder, name), { seed: 5, rows })

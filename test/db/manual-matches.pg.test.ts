@@ -8,9 +8,9 @@ import { readControlTotals } from '../../src/db/summary.js'
 import { type JobId, type MatchId, newId, type RecordId } from '../../src/ids.js'
 import type { MatchView } from '../../src/protocol/views.js'
 import { ANA, BEN, type RecordSeed, Review } from './review-fixture.js'
-import { DATABASES, type TestDatabase } from './test-databases.js'
+import { MAIN_DATABASE, type TestDatabase } from './test-databases.js'
 
-describe.each(DATABASES)('matches by hand on $name', ({ create }) => {
+describe.each(MAIN_DATABASE)('matches by hand on $name', ({ create }) => {
   let database: TestDatabase
   let review: Review
 

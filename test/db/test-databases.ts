@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { type Db, openDatabase } from '../../src/db/client.js'
 import { openEmbedded } from '../../src/db/embedded.js'
 import { migrate } from '../../src/db/migrate.js'
+import { isLong } from '../support/long.js'
 
 export interface TestDatabase {
   readonly db: Db
@@ -20,6 +21,9 @@ export const DATABASES = [
   { name: 'Postgres', create: createOnServer, createEmpty: createEmptyOnServer },
   { name: 'the embedded Postgres', create: createEmbedded, createEmpty: createEmptyEmbedded },
 ] as const
+
+/** For suites of which `npm test` has no time for both. */
+export const MAIN_DATABASE = isLong ? DATABASES : DATABASES.slice(0, 1)
 
 /** A fresh, migrated database on the server of the test run. */
 export async function createOnServer(): Promise<TestDatabase> {

@@ -8,9 +8,9 @@ import { getRecords } from '../../src/db/records.js'
 import { undo } from '../../src/db/undo.js'
 import { type BreakId, type MatchId, newId } from '../../src/ids.js'
 import { ANA, BEN, Review } from './review-fixture.js'
-import { DATABASES, type TestDatabase } from './test-databases.js'
+import { MAIN_DATABASE, type TestDatabase } from './test-databases.js'
 
-describe.each(DATABASES)('undo on $name', ({ create }) => {
+describe.each(MAIN_DATABASE)('undo on $name', ({ create }) => {
   let database: TestDatabase
   let review: Review
 
