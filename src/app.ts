@@ -98,6 +98,8 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     let delivery: Delivery = 'proven'
     // Until there are sessions to tell.
     let tellBusState = () => {}
+    // Until there is an outbox to look at.
+    let recoverOutbox = (_: ProjectId) => {}
     const bus: Bus =
       config.REDIS_URL === undefined
         ? new MemoryBus(retention)
@@ -107,6 +109,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
             onConnection(connection, state) {
               log.warn({ connection, state }, 'a connection to Redis changed')
             },
+            onEpoch: (project) => recoverOutbox(project),
             onDelivery(state) {
               log.warn({ delivery: state }, 'what is published reaches this process, or does not')
               delivery = state
@@ -141,6 +144,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
       onPublished: (project, types) => invalidations.touch(project, tagsOf(types)),
     })
     outbox.start()
+    recoverOutbox = (project) => outbox.recover(project)
     stops.push(() => outbox.stop())
     // Until there are sessions to tell.
     let tellProjectChanged: (project: ProjectId) => void = () => {}

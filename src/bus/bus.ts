@@ -32,13 +32,15 @@ export type BusItem =
   /** An event. With `id`: at most once in ten minutes under it, but one that was made just now (`isIdNew`) is not remembered (B7). */
   | { readonly kind: 'event'; readonly type: string; readonly id?: string; readonly isIdNew?: true; readonly body: string }
   /**
-   * An event from the outbox: taken only as number `no` directly after the last one taken, or as the first of an epoch (B4).
+   * An event from the outbox: taken only as number `no` directly after the last one taken, the first of an epoch being 1, or any number that is
+   * said to be the first (`isFirst`) (B4).
    * Latest values that follow it in the same call belong to it: they are refused when it was not taken. `origin`: somebody published it and
    * had no answer (P4); one whose id is known is taken and not published again.
    */
   | {
       readonly kind: 'outbox'
       readonly no: bigint
+      readonly isFirst?: boolean
       readonly type: string
       readonly id: string
       readonly origin?: QueuedOrigin
@@ -60,6 +62,16 @@ export type BusResult =
   | { readonly kind: 'refused'; readonly key: string; readonly version: number }
   /** An outbox item that was not the next one; `no` is the last one taken. */
   | { readonly kind: 'out-of-turn'; readonly no: bigint }
+  /** An outbox item in an epoch that has taken none yet; `before` is the last one of the epoch before, null for unknown. */
+  | { readonly kind: 'not-begun'; readonly before: bigint | null }
+
+/** How far the outbox has come on the bus. */
+export interface OutboxState {
+  /** The last item that this epoch has taken; null for none. */
+  readonly taken: bigint | null
+  /** The last one of the epoch before; null for unknown. */
+  readonly before: bigint | null
+}
 
 export interface BusReply {
   readonly epoch: string
@@ -184,6 +196,9 @@ export interface Bus {
    * not believe that it was the first. @throws AppError `BUS_UNAVAILABLE`.
    */
   takeOnce(name: string, ttlMs: number): Promise<boolean>
+
+  /** How far the project's outbox has come here (B4). @throws AppError `BUS_UNAVAILABLE`. */
+  outboxState(project: ProjectId): Promise<OutboxState>
 
   /** Live latest values with the head they belong to, in one step; tombstones are left out. */
   latest(project: ProjectId): Promise<BusState>

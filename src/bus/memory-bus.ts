@@ -19,6 +19,7 @@ import {
   type LeaseRenewal,
   MAX_BUCKET_IDS,
   MAX_LIVE_KEYS,
+  type OutboxState,
   type ReadLimits,
   TOMBSTONE_MS,
 } from './bus.js'
@@ -105,8 +106,9 @@ export class MemoryBus implements Bus {
         return { kind: 'versioned', key: item.key, version }
       }
       if (item.kind === 'outbox') {
-        outboxTaken = news.outboxNo === null || item.no === news.outboxNo + 1n
-        if (!outboxTaken) return { kind: 'out-of-turn', no: news.outboxNo ?? 0n }
+        const isFirst = news.outboxNo === null && item.isFirst === true
+        outboxTaken = isFirst || item.no === (news.outboxNo ?? 0n) + 1n
+        if (!outboxTaken) return news.outboxNo === null ? { kind: 'not-begun', before: null } : { kind: 'out-of-turn', no: news.outboxNo }
         news.outboxNo = item.no
       } else outboxTaken = true
       const id = item.id ?? newId()
@@ -177,6 +179,10 @@ export class MemoryBus implements Bus {
     this.#taken.delete(name)
     this.#taken.set(name, now + ttlMs)
     return true
+  }
+
+  async outboxState(project: ProjectId): Promise<OutboxState> {
+    return { taken: this.#projects.get(project)?.outboxNo ?? null, before: null }
   }
 
   async latest(project: ProjectId): Promise<BusState> {

@@ -20,7 +20,7 @@ export interface OutboxRow {
 }
 
 export interface OutboxOptions {
-  readonly bus: Pick<Bus, 'publish'>
+  readonly bus: Pick<Bus, 'publish' | 'outboxState'>
   readonly log: Pick<Logger, 'warn'>
   /** Projects with unpublished rows, at most `limit`. */
   readonly pendingProjects: (limit: number) => Promise<readonly ProjectId[]>
@@ -30,6 +30,8 @@ export interface OutboxOptions {
   readonly markPublished: (project: ProjectId, no: bigint) => Promise<void>
   /** Makes everything after `no` unpublished again; answers how many rows that were. */
   readonly reopen: (project: ProjectId, no: bigint) => Promise<number>
+  /** Makes unpublished again what was published so lately that not every process may have heard it. */
+  readonly reopenRecent: (project: ProjectId) => Promise<void>
   /** News of these types are in the stream. Must not throw. */
   readonly onPublished?: (project: ProjectId, types: readonly string[]) => void
   /** How often every project is looked at, for rows whose writer died before it published. Default 1 000. */
@@ -53,6 +55,9 @@ export class OutboxPublisher {
   readonly #running = new Map<ProjectId, Promise<void>>()
   readonly #again = new Set<ProjectId>()
   /** Whose news did not go out at the last attempt: said once, not each second. */
+  /** Whose history began anew, to be looked at one after another. */
+  readonly #begun = new Set<ProjectId>()
+  #recovering: Promise<void> | null = null
   readonly #failing = new Set<ProjectId | 'sweep'>()
   #timer: NodeJS.Timeout | null = null
   #sweeping: Promise<void> | null = null
@@ -75,6 +80,7 @@ export class OutboxPublisher {
     this.#isStopped = true
     if (this.#timer) clearInterval(this.#timer)
     await this.#sweeping
+    await this.#recovering
     await Promise.all(this.#running.values())
   }
 
@@ -103,6 +109,29 @@ export class OutboxPublisher {
     return started
   }
 
+  /** The project has begun another history: what the last one took, and may have lost, goes out again (B4). */
+  recover(project: ProjectId): void {
+    this.#begun.add(project)
+    this.#recovering ??= this.#recover().finally(() => {
+      this.#recovering = null
+    })
+  }
+
+  async #recover(): Promise<void> {
+    for (const project of this.#begun) {
+      if (this.#isStopped) return
+      this.#begun.delete(project)
+      try {
+        const { taken, before } = await this.#options.bus.outboxState(project)
+        if (taken === null) await this.#reopenLost(project, before)
+      } catch (error) {
+        this.#fail(project, error)
+        continue
+      }
+      await this.flush(project)
+    }
+  }
+
   async #sweep(): Promise<void> {
     try {
       const projects = await this.#options.pendingProjects(MAX_PROJECTS)
@@ -120,12 +149,22 @@ export class OutboxPublisher {
   }
 
   async #publishAll(project: ProjectId): Promise<void> {
+    let isBeginning = false
     while (!this.#isStopped) {
       this.#again.delete(project)
       const rows = await this.#nextRows(project)
       const first = rows[0]
       if (first) {
-        const taken = lastTaken(await this.#options.bus.publish(project, rows.flatMap(itemsOf)), rows)
+        const items = rows.flatMap((row) => itemsOf(row, isBeginning && row === first))
+        const reply = await this.#options.bus.publish(project, items)
+        const [result] = reply.results
+        if (result?.kind === 'not-begun') {
+          await this.#reopenLost(project, result.before)
+          isBeginning = true
+          continue
+        }
+        isBeginning = false
+        const taken = lastTaken(reply, rows)
         if (taken >= first.no) {
           const published = rows.filter((row) => row.no <= taken)
           this.#options.onPublished?.(
@@ -149,6 +188,12 @@ export class OutboxPublisher {
     return before.length > 0 ? before : (await readPending(project, MAX_ITEMS)).filter(({ no }) => no <= batchEnd)
   }
 
+  /** A history that has taken nothing yet: the one before may have been lost before all processes had heard its last. */
+  async #reopenLost(project: ProjectId, before: bigint | null): Promise<void> {
+    await this.#options.reopenRecent(project)
+    if (before !== null) await this.#options.reopen(project, before)
+  }
+
   /** The bus lost what it had taken after `taken`, as a Redis does that starts with an older copy of its data: that goes out again (B4). */
   async #goBack(project: ProjectId, taken: bigint, first: bigint): Promise<void> {
     const count = await this.#options.reopen(project, taken)
@@ -166,9 +211,9 @@ function withinBytes(rows: readonly OutboxRow[]): readonly OutboxRow[] {
   return end <= 0 ? rows.slice(0, end === 0 ? 1 : rows.length) : rows.slice(0, end)
 }
 
-function itemsOf(row: OutboxRow): BusItem[] {
+function itemsOf(row: OutboxRow, isFirst: boolean): BusItem[] {
   const { no, type, eventId: id, body, origin } = row
-  const event: BusItem = { kind: 'outbox', no, type, id, body, ...(origin !== null && { origin }) }
+  const event: BusItem = { kind: 'outbox', no, isFirst, type, id, body, ...(origin !== null && { origin }) }
   if (row.clearsKey === null) return [event]
   // Above the last state's version: a progress that arrives late, even of that very version, must not bring the key back.
   const version = row.clearsVersion === null ? {} : { version: row.clearsVersion + 1 }

@@ -1,6 +1,7 @@
 -- The only writer of a project's news (PROTOCOL B1). Atomic: sequence, append, remember, publish.
 --
--- KEYS  1 tallyroom:{<project>}:meta         hash { epoch, seq, id, n, o }
+-- KEYS  1 tallyroom:{<project>}:meta         hash { epoch, seq, id, n }, o: last outbox item of this epoch, p: of the one before; and what
+--                                            must be there: l: latest values, i, j: the last buckets with ids, x: a stream until then (ms)
 --       2 tallyroom:{<project>}:stream       stream, entry <seq>-0 { i: id, t: type, a: at (ms), b: body }
 --       3 tallyroom:{<project>}:latest       hash key -> "<version> <at (ms)> <type>\n<body>"
 --       4 tallyroom:{<project>}:ids:<bucket>     hash id -> seq; bucket = floor(unix seconds / 600)
@@ -9,19 +10,24 @@
 -- ARGV  1 "1"  version of this interface
 --       2 now, unix ms of the caller: it chose the bucket by it. What is published is stamped with the time of Redis
 --       3 "publish" | "spublish"
---       4 count, 0 to 1000; 0 only makes an epoch where there is none
+--       4 count, 0 to 1000; 0 only makes an epoch where there is none. With a fifth: and ends that epoch, if it is the present one (B5)
 --       then five per item: kind, type, id or key, version, body
 --         kind "e"  event. version "": the id came with the publication and is remembered; "n": made for it just now, not remembered
 --         kind "l"  latest value. version "": stored + 1. After an "o" item it belongs to that: refused if that was not taken
---         kind "o<number>"  event from the outbox: taken if number = o + 1, or if this epoch has taken none yet. version "": it is published
+--         kind "o<number>"  event from the outbox: taken if number = o + 1, o being 0 where this epoch has taken none yet. "s<number>": the first
+--              that an epoch takes, whatever its number. version "": it is published
 --              nowhere else; "i": its id came with a publication, and counts as that of an "e"; "d": the same, and its id may stand in the stream
 --              already without being remembered. One that is known is taken, for its number, and answered "d:<seq>"
 --         body  JSON object on one line; never parsed here, cjson would turn [] into {} and lose digits
--- Reply [epoch, n, per item: "seq" | "d:<seq>" duplicate | "v:<version>" | "r:<version>" refused, the stored one | "o:<number>" out of turn, the last one taken]
+-- Reply [epoch, n, per item: "seq" | "d:<seq>" duplicate | "v:<version>" | "r:<version>" refused, the stored one | "o:<number>" out of turn, the last one taken, or
+--        "b:<number>" out of turn, none was taken yet: the last one of the epoch before, "b:" for unknown]
 -- Errors (nothing is written): ERR_VERSION <why>, ERR_INVALID <index from 0> <why>, ERR_RATE_LIMITED <why>
+--
+-- A history that has lost a key, whichever, is another one: its epoch ends with the next call (B5).
 --
 -- Message on the channel, lines ended by \n:
 --   <epoch> <n> <firstSeq> <at (ms)> <count>
+--   no items: another epoch has begun
 --   per item: "e <type> <id>" or "l <version> <type> <key>", then a line with the body
 
 -- The server puts its configuration into these two lines.
@@ -30,10 +36,12 @@ local STREAM_MAX_AGE_MS = 3600000
 
 local META_MAX_AGE_MS = 2592000000
 local BUCKET_MS = 600000
-local IDS_MAX_AGE_MS = 1200000
+-- a bucket is asked for until the end of the next one, by late clocks too
+local IDS_MAX_AGE_MS = 1800000
 -- how far the clocks of publishers may be apart
 local MAX_SKEW_MS = 60000
 local TOMBSTONE_MS = 600000
+local MAX_EARLY_MS = 100
 local MAX_ITEMS = 1000
 local MAX_BATCH_BYTES = 2097152
 -- by kind
@@ -69,7 +77,8 @@ local command = ARGV[3]
 if command ~= 'publish' and command ~= 'spublish' then return invalid(0, 'command must be publish or spublish') end
 local count = tonumber(ARGV[4])
 if not count or count < 0 or count > MAX_ITEMS or count % 1 ~= 0 then return invalid(0, 'count must be at most ' .. MAX_ITEMS) end
-if #ARGV ~= 4 + 5 * count then return invalid(0, 'each item has five strings') end
+local ends = count == 0 and #ARGV == 5 and ARGV[5] or nil
+if #ARGV ~= 4 + 5 * count and not ends then return invalid(0, 'each item has five strings') end
 
 local items = {}
 local total = 0
@@ -77,8 +86,8 @@ local newIds = 0
 for index = 0, count - 1 do
   local at = 5 + 5 * index
   local kind, type, name, version, body = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
-  local number = string.match(kind, '^o(%d+)$')
-  if kind ~= 'e' and kind ~= 'l' and not (number and isCount(number)) then return invalid(index, 'kind must be e, l or o<number>') end
+  local number = string.match(kind, '^[os](%d+)$')
+  if kind ~= 'e' and kind ~= 'l' and not (number and isCount(number)) then return invalid(index, 'kind must be e, l, o<number> or s<number>') end
   if not isType(type) then return invalid(index, 'type must be names joined by dots') end
   if name == '' or #name > MAX_NAME_BYTES or string.find(name, '[%z\1-\31\127]') then
     return invalid(index, 'id or key must be 1 to ' .. MAX_NAME_BYTES .. ' bytes without control characters')
@@ -96,21 +105,39 @@ for index = 0, count - 1 do
   total = total + #body
   if total > MAX_BATCH_BYTES then return invalid(index, 'bodies together must be at most ' .. MAX_BATCH_BYTES .. ' bytes') end
   if kind == 'e' and version == '' then newIds = newIds + 1 end
-  items[index + 1] = { kind = number and 'o' or kind, number = number, type = type, name = name, version = version, body = body }
-end
-
-local meta = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'id', 'n', 'o')
-local epoch = meta[1]
--- Without meta another history begins, whatever an earlier one has left in the other keys.
-local isNew = not epoch
-
-if not isNew and newIds > 0 and redis.call('HLEN', KEYS[4]) + newIds > MAX_BUCKET_IDS then
-  return redis.error_reply('ERR_RATE_LIMITED at most ' .. MAX_BUCKET_IDS .. ' ids in ten minutes')
+  local isFirst = string.sub(kind, 1, 1) == 's'
+  items[index + 1] = { kind = number and 'o' or kind, isFirst = isFirst, number = number, type = type, name = name, version = version, body = body }
 end
 
 local time = redis.call('TIME')
 local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
 local stamp = string.format('%.0f', nowMs)
+
+local meta = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'id', 'n', 'o', 'p', 'l', 'i', 'j', 'x')
+local epoch = meta[1]
+local bucket = math.floor(tonumber(ARGV[2]) / BUCKET_MS)
+
+local function isGone(key)
+  return redis.call('EXISTS', key) == 0
+end
+
+-- Whether a key that must be there is not: Redis has evicted it, or somebody deleted it.
+local function hasLost()
+  if meta[7] and isGone(KEYS[3]) then return true end
+  if meta[10] and tonumber(meta[10]) > nowMs and isGone(KEYS[2]) then return true end
+  for _, known in ipairs({ meta[8] or false, meta[9] or false }) do
+    if known and tonumber(known) == bucket and isGone(KEYS[4]) then return true end
+    if known and tonumber(known) == bucket - 1 and isGone(KEYS[5]) then return true end
+  end
+  return false
+end
+
+-- Without meta another history begins, whatever an earlier one has left in the other keys.
+local isNew = not epoch or epoch == ends or hasLost()
+
+if not isNew and newIds > 0 and redis.call('HLEN', KEYS[4]) + newIds > MAX_BUCKET_IDS then
+  return redis.error_reply('ERR_RATE_LIMITED at most ' .. MAX_BUCKET_IDS .. ' ids in ten minutes')
+end
 
 -- Live keys are counted only when the hash is full: tombstones that have stood long enough make room then.
 local newKeys = {}
@@ -148,7 +175,9 @@ end
 -- write -----------------------------------------------------------------------------------------------------------------
 
 if isNew then
-  redis.call('DEL', KEYS[2], KEYS[3], KEYS[4], KEYS[5])
+  redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5])
+  -- What the outbox has sent in a history that is gone may have to go out again.
+  meta = { nil, nil, nil, nil, nil, meta[5] or meta[6] }
   epoch = string.sub(redis.sha1hex(KEYS[1] .. time[1] .. '.' .. time[2]), 1, 16)
 end
 for _, name in ipairs(forgotten) do redis.call('HDEL', KEYS[3], name) end
@@ -156,6 +185,7 @@ local seq = tonumber(meta[2] or '0')
 local id = meta[3] or ''
 local n = tonumber(meta[4] or '0')
 local o = meta[5]
+local p = meta[6]
 
 local reply = {}
 local parts = {}
@@ -165,7 +195,10 @@ local outboxTaken = true
 -- Just after a bucket began, a publisher whose clock is behind still asks the one before: ids stand in both.
 local isEarly = tonumber(ARGV[2]) % BUCKET_MS < MAX_SKEW_MS
 
+local mustBe = {}
 local function remember(item, text)
+  mustBe.i = string.format('%.0f', bucket)
+  if isEarly or (meta[8] and tonumber(meta[8]) == bucket - 1) then mustBe.j = string.format('%.0f', bucket - 1) end
   redis.call('HSET', KEYS[4], item.name, text)
   redis.call('PEXPIRE', KEYS[4], IDS_MAX_AGE_MS)
   if not isEarly then return end
@@ -211,14 +244,14 @@ for index, item in ipairs(items) do
       if item.version == '' then remember(item, reply[index]) end
     end
   elseif item.kind == 'o' then
-    outboxTaken = not o or item.number == string.format('%.0f', tonumber(o) + 1)
+    outboxTaken = item.number == string.format('%.0f', tonumber(o or '0') + 1) or (item.isFirst and not o)
     if outboxTaken then
       o = item.number
       local known = item.version ~= '' and (remembered(item) or item.version == 'd' and inStream(item))
       reply[index] = known and 'd:' .. known or append(item)
       if item.version ~= '' and not known then remember(item, reply[index]) end
     else
-      reply[index] = 'o:' .. o
+      reply[index] = o and 'o:' .. o or 'b:' .. (p or '')
     end
   else
     local stored = redis.call('HGET', KEYS[3], item.name)
@@ -228,6 +261,7 @@ for index, item in ipairs(items) do
       reply[index] = string.format('r:%.0f', storedVersion)
     else
       local text = string.format('%.0f', version)
+      mustBe.l = '1'
       redis.call('HSET', KEYS[3], item.name, text .. ' ' .. stamp .. ' ' .. item.type .. '\n' .. item.body)
       parts[#parts + 1] = 'l ' .. text .. ' ' .. item.type .. ' ' .. item.name
       parts[#parts + 1] = item.body
@@ -241,13 +275,18 @@ if sent > 0 then n = n + 1 end
 local nText = string.format('%.0f', n)
 redis.call('HSET', KEYS[1], 'epoch', epoch, 'seq', string.format('%.0f', seq), 'id', id, 'n', nText)
 if o then redis.call('HSET', KEYS[1], 'o', o) end
+if p then redis.call('HSET', KEYS[1], 'p', p) end
 redis.call('PEXPIRE', KEYS[1], META_MAX_AGE_MS)
+redis.call('PEXPIRE', KEYS[3], META_MAX_AGE_MS)
 if sent > 0 then
-  redis.call('PEXPIRE', KEYS[2], STREAM_MAX_AGE_MS)
-  redis.call('PEXPIRE', KEYS[3], META_MAX_AGE_MS)
+  -- Before it expires: what is gone a moment early is not lost.
+  if redis.call('PEXPIRE', KEYS[2], STREAM_MAX_AGE_MS) == 1 then mustBe.x = string.format('%.0f', nowMs + STREAM_MAX_AGE_MS - MAX_EARLY_MS) end
   local head = epoch .. ' ' .. nText .. ' ' .. string.format('%.0f', firstSeq) .. ' ' .. stamp .. ' ' .. sent
   redis.call(command, KEYS[6], head .. '\n' .. table.concat(parts, '\n') .. '\n')
+elseif isNew then
+  redis.call(command, KEYS[6], epoch .. ' 0 1 ' .. stamp .. ' 0\n')
 end
+for field, value in pairs(mustBe) do redis.call('HSET', KEYS[1], field, value) end
 
 local answer = { epoch, nText }
 for index = 1, count do answer[index + 2] = reply[index] end

@@ -18,6 +18,7 @@ import {
   type BusSubscription,
   ID_BUCKET_MS,
   type LeaseRenewal,
+  type OutboxState,
   type QueuedOrigin,
   type ReadLimits,
 } from './bus.js'
@@ -25,7 +26,7 @@ import { parseBusMessage } from './bus-message.js'
 import { assertItems } from './items.js'
 import { type Delivery, Probe } from './probe.js'
 import { available, redisConnection } from './redis-connection.js'
-import { entriesOf, headOf, latestOf, latestValuesOf, resultOf } from './redis-replies.js'
+import { entriesOf, hasLost, headOf, isBehind, latestOf, latestValuesOf, MUST_BE, outboxStateOf, resultOf } from './redis-replies.js'
 import { type ProjectReading, RedisSubscription } from './redis-subscription.js'
 
 export interface RedisBusOptions {
@@ -39,6 +40,8 @@ export interface RedisBusOptions {
   readonly streamMaxAgeMs?: number
   /** Hears of connections lost and found, once each; never of their address, which may hold a password. */
   readonly onConnection?: (connection: 'commands' | 'subscriptions', state: 'ready' | 'lost') => void
+  /** Another history of the project has begun, as a subscription here has found: what the old one took may be lost (B4). */
+  readonly onEpoch?: (project: ProjectId) => void
   /** Hears whether what is published arrives here (D9): it is believed at the start, and proved from then on. */
   readonly onDelivery?: (delivery: Delivery) => void
 }
@@ -70,6 +73,7 @@ export class RedisBus implements Bus {
   /** Of this process alone. */
   readonly #probeChannel: string
   readonly #probe: Probe
+  readonly #onEpoch: RedisBusOptions['onEpoch']
   readonly #subscriptions = new Map<string, Set<RedisSubscription>>()
   readonly #heardAt = new Map<string, number>()
   #sweep: NodeJS.Timeout | null = null
@@ -80,6 +84,7 @@ export class RedisBus implements Bus {
   constructor(options: RedisBusOptions) {
     const { url, prefix, streamMaxEvents, streamMaxAgeMs } = { ...DEFAULTS, ...options }
     this.#prefix = prefix
+    this.#onEpoch = options.onEpoch
     this.#address = new URL(url).host
     this.#script = readFileSync(new URL('./publish.lua', import.meta.url), 'utf8')
       .replace(/^local STREAM_MAX_EVENTS = .*$/m, `local STREAM_MAX_EVENTS = ${streamMaxEvents}`)
@@ -101,7 +106,9 @@ export class RedisBus implements Bus {
       isConnected: () => this.#isSubscribed && !this.isAway,
       send: async (no) => void (await this.#commands.publish(this.#probeChannel, String(no))),
       replace: (connections) => this.#replace(connections),
-      onChange: (delivery) => options.onDelivery?.(delivery),
+      onChange: (delivery) => {
+        if (!this.#isStopped) options.onDelivery?.(delivery)
+      },
     })
     this.#subscriber.on('message', (channel: string, text: string) => this.#receive(channel, text))
     this.#subscriber.on('ready', () => void this.#resubscribe())
@@ -151,16 +158,29 @@ export class RedisBus implements Bus {
       ids.push(item.kind === 'latest' ? item.key : (item.id ?? newId()))
       const name = ids.at(-1) ?? ''
       if (item.kind === 'latest') return ['l', item.type, name, item.version === undefined ? '' : String(item.version), item.body]
-      if (item.kind === 'outbox') return [`o${item.no}`, item.type, name, item.origin ? ORIGIN_MARKS[item.origin] : '', item.body]
+      if (item.kind === 'outbox') {
+        return [`${item.isFirst ? 's' : 'o'}${item.no}`, item.type, name, item.origin ? ORIGIN_MARKS[item.origin] : '', item.body]
+      }
       return ['e', item.type, name, item.id === undefined || item.isIdNew ? 'n' : '', item.body]
     })
-    const [epoch, , ...results] = await this.#runScript(project, items.length, strings)
+    const before = this.#headOf(project)
+    let [epoch, n, ...results] = await this.#runScript(project, items.length, strings)
+    if (before !== null && epoch === before.epoch && isBehind({ n: Number(n), results }, before)) {
+      // The history went back before it took this, and ends now with what it took (B5): this begins the next one.
+      await this.#endEpoch(project, before.epoch)
+      ;[epoch, , ...results] = await this.#runScript(project, items.length, strings)
+    }
     return { epoch: epoch ?? '', results: results.map((text, index) => resultOf(text, ids[index] ?? '')) }
   }
 
   async subscribe(project: ProjectId, listener: BusListener): Promise<BusSubscription> {
     const channel = this.#key(project, 'live')
-    const subscription = new RedisSubscription(project, listener, (afterSeq) => this.#read(project, afterSeq))
+    const source = { read: (from: number | null) => this.#read(project, from), endEpoch: (epoch: string) => this.#endEpoch(project, epoch) }
+    const onLost: BusListener['onLost'] = (reason, state) => {
+      listener.onLost(reason, state)
+      if (reason === 'epoch') this.#onEpoch?.(project)
+    }
+    const subscription = new RedisSubscription(project, { onMessage: (message) => listener.onMessage(message), onLost }, source)
     const others = this.#subscriptions.get(channel)
     if (others) others.add(subscription)
     else this.#subscriptions.set(channel, new Set([subscription]))
@@ -204,6 +224,10 @@ export class RedisBus implements Bus {
 
   async takeOnce(name: string, ttlMs: number): Promise<boolean> {
     return (await available(() => this.#commands.set(`${this.#prefix}:{tallyroom}:once:${name}`, '1', 'PX', ttlMs, 'NX'))) === 'OK'
+  }
+
+  async outboxState(project: ProjectId): Promise<OutboxState> {
+    return outboxStateOf(await available(() => this.#commands.hmget(this.#key(project, 'meta'), 'o', 'p')))
   }
 
   async storedLatest(project: ProjectId, key: string): Promise<BusLatest | null> {
@@ -277,18 +301,31 @@ export class RedisBus implements Bus {
     return reply.map(String)
   }
 
-  /** One atomic look; makes an epoch where there is none. */
-  async #read(project: ProjectId, afterSeq: number | null): Promise<ProjectReading> {
+  /** Makes another epoch if this one is still the present one: of all who find that it must end one does it (B5). */
+  async #endEpoch(project: ProjectId, epoch: string): Promise<void> {
+    await this.#runScript(project, 0, [epoch])
+  }
+
+  /** What is known here to be the newest of the project; null when nobody listens. */
+  #headOf(project: ProjectId): BusHead | null {
+    const [subscription] = this.#subscriptions.get(this.#key(project, 'live')) ?? []
+    return subscription?.head ?? null
+  }
+
+  /** One atomic look; makes an epoch where there is none, or where one has lost a key. */
+  async #read(project: ProjectId, from: number | null, isMade = false): Promise<ProjectReading> {
     const transaction = this.#commands
       .multi()
-      .hmget(this.#key(project, 'meta'), 'epoch', 'seq', 'id', 'n')
+      .hmget(this.#key(project, 'meta'), 'epoch', 'seq', 'id', 'n', ...MUST_BE)
+      .exists(this.#key(project, 'latest'), this.#key(project, 'stream'))
       .hgetall(this.#key(project, 'latest'))
-    if (afterSeq !== null) transaction.xrange(this.#key(project, 'stream'), `(${afterSeq}-0`, '+')
-    const [meta, latest, stream] = await this.#execute(transaction)
+    if (from !== null) transaction.xrange(this.#key(project, 'stream'), `${from}-0`, '+')
+    const [meta, found, latest, stream] = await this.#execute(transaction)
     const head = headOf(meta)
-    if (head.epoch === '') {
+    if (!isMade && (head.epoch === '' || hasLost(meta, found))) {
+      // The script judges by the time of Redis, and whether nobody has done it meanwhile.
       await this.#runScript(project, 0, [])
-      return this.#read(project, afterSeq)
+      return this.#read(project, from, true)
     }
     return {
       head,
@@ -368,7 +405,9 @@ export class RedisBus implements Bus {
         if (subscription.isStale) void subscription.heal()
         else if (isSilent) {
           suspects.push({ channel, subscription, before: subscription.head })
-          pipeline.hmget(this.#key(subscription.project, 'meta'), 'epoch', 'n')
+          const { project } = subscription
+          pipeline.hmget(this.#key(project, 'meta'), 'epoch', 'n', ...MUST_BE)
+          pipeline.exists(this.#key(project, 'latest'), this.#key(project, 'stream'))
         }
       }
     }
@@ -378,8 +417,10 @@ export class RedisBus implements Bus {
     for (const [index, { channel, subscription, before }] of suspects.entries()) {
       if (this.#heardAt.has(channel)) this.#heardAt.set(channel, now)
       // The reply of HMGET, untyped in a pipeline.
-      const [epoch, n] = (replies[index]?.[1] ?? []) as (string | null)[]
-      const isSame = before !== null && epoch === before.epoch && Number(n) === before.n
+      const meta = (replies[2 * index]?.[1] ?? []) as (string | null)[]
+      const [epoch, n] = meta
+      const isWhole = !hasLost(meta, replies[2 * index + 1]?.[1])
+      const isSame = before !== null && epoch === before.epoch && Number(n) === before.n && isWhole
       // What arrived since the question makes the answer an old one.
       if (isSame || subscription.head !== before) continue
       void subscription.heal()

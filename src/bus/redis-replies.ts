@@ -1,4 +1,4 @@
-import type { BusEvent, BusHead, BusLatest, BusResult } from './bus.js'
+import type { BusEvent, BusHead, BusLatest, BusResult, OutboxState } from './bus.js'
 import { timestampOf } from './bus-message.js'
 
 // What Redis answers, as publish.lua stores it. The client types replies of scripts and transactions as unknown; their shapes are those of
@@ -11,7 +11,36 @@ export function resultOf(text: string, name: string): BusResult {
   if (kind === 'v') return { kind: 'versioned', key: name, version: Number(value) }
   if (kind === 'r') return { kind: 'refused', key: name, version: Number(value) }
   if (kind === 'o') return { kind: 'out-of-turn', no: BigInt(value ?? 0) }
+  if (kind === 'b') return { kind: 'not-begun', before: numberOf(value ?? null) }
   return { kind: 'sequenced', id: name, seq: Number(value) }
+}
+
+/** Fields of meta that say which keys there must be: latest values, and a stream until a time. */
+export const MUST_BE = ['l', 'x'] as const
+
+/**
+ * Whether fewer of a project's keys were found than there must be. `meta`: the reply of HMGET that ends with {@link MUST_BE}; `found`: that of
+ * EXISTS of both keys.
+ */
+export function hasLost(meta: unknown, found: unknown): boolean {
+  const [latest, streamUntil] = ((meta ?? []) as (string | null)[]).slice(-MUST_BE.length)
+  return Number(found) < (latest ? 1 : 0) + (Number(streamUntil ?? 0) > Date.now() ? 1 : 0)
+}
+
+/** Whether what publish.lua answered shows a history that stands behind what was seen of it before: with a place given twice, or a message. */
+export function isBehind({ n, results }: { readonly n: number; readonly results: readonly string[] }, before: BusHead): boolean {
+  const isTold = results.some((result) => /^(v:)?[0-9]/.test(result))
+  return n < before.n + (isTold ? 1 : 0) || results.some((result) => /^[0-9]/.test(result) && Number(result) <= before.seq)
+}
+
+/** The reply of HMGET of `o` and `p`. */
+export function outboxStateOf(reply: readonly (string | null)[]): OutboxState {
+  const [taken = null, before = null] = reply
+  return { taken: numberOf(taken), before: numberOf(before) }
+}
+
+function numberOf(text: string | null): bigint | null {
+  return text === null || text === '' ? null : BigInt(text)
 }
 
 /** The reply of HMGET of `epoch`, `seq`, `id` and `n`; an epoch of "": there is no meta. */

@@ -2,7 +2,14 @@ import type { ProjectId } from '../ids.js'
 import { TOMBSTONE_BODY } from '../protocol/events.js'
 import type { BusEvent, BusHead, BusLatest, BusListener, BusMessage, BusState } from './bus.js'
 
-/** One atomic look at a project: the head, the events after a `seq`, all latest values with their tombstones. */
+/** One atomic look at a project: the head, the events from a `seq` on, all latest values with their tombstones. */
+export interface ProjectSource {
+  /** `null` reads no events. */
+  readonly read: (fromSeq: number | null) => Promise<ProjectReading>
+  /** Begins another epoch, unless somebody has done so. */
+  readonly endEpoch: (epoch: string) => Promise<void>
+}
+
 export interface ProjectReading {
   readonly head: BusHead
   readonly events: readonly BusEvent[]
@@ -11,6 +18,8 @@ export interface ProjectReading {
 
 /** Messages kept while a reading is under way; more are dropped, and the hole they leave is found by their `n`. */
 const MAX_BUFFERED_MESSAGES = 10_000
+/** Events whose ids are known, to tell a repeated one from another one in its place. */
+const MAX_KNOWN_IDS = 256
 
 /**
  * What one process knows of one project. Pub/sub may drop a message (connection lost, buffer full); each carries `n`, so
@@ -23,19 +32,20 @@ const MAX_BUFFERED_MESSAGES = 10_000
 export class RedisSubscription {
   readonly project: ProjectId
   readonly #listener: BusListener
-  readonly #read: (afterSeq: number | null) => Promise<ProjectReading>
+  readonly #source: ProjectSource
   #state: 'reading' | 'live' | 'stale' | 'closed' = 'stale'
   #head: BusHead | null = null
   /** Of the live values only: keys come and go for as long as the subscription lasts. */
   #versions = new Map<string, { readonly version: number; readonly type: string }>()
+  /** Of the last events, by `seq`. */
+  readonly #ids = new Map<number, string>()
   #buffered: BusMessage[] = []
   #readAgain = false
 
-  /** `read(null)` reads no events. */
-  constructor(project: ProjectId, listener: BusListener, read: (afterSeq: number | null) => Promise<ProjectReading>) {
+  constructor(project: ProjectId, listener: BusListener, source: ProjectSource) {
     this.project = project
     this.#listener = listener
-    this.#read = read
+    this.#source = source
   }
 
   /** What is known to be the newest; null before {@link begin}. */
@@ -50,7 +60,7 @@ export class RedisSubscription {
   /** First reading. Messages that arrive meanwhile follow what it resolves with. */
   async begin(): Promise<BusState> {
     this.#state = 'reading'
-    const { head, latest } = await this.#read(null)
+    const { head, latest } = await this.#source.read(null)
     this.#adopt(head, latest)
     // The caller gets the state before the first message: those that wait follow in a later turn.
     setImmediate(() => this.#drain())
@@ -64,7 +74,11 @@ export class RedisSubscription {
     }
     if (this.#state !== 'live' || !this.#head) return
     const { epoch, n, seq } = this.#head
-    if (message.epoch === epoch && message.n <= n) return
+    if (message.epoch === epoch && message.n <= n) {
+      // What was read already, or what a history that went back has published since.
+      if (message.events.some((event) => (this.#ids.get(event.seq) ?? event.id) !== event.id)) void this.heal()
+      return
+    }
     const first = message.events[0]
     if (message.epoch !== epoch || message.n !== n + 1 || (first && first.seq !== seq + 1)) {
       // The message itself is in what is read, for it was written before it was sent; or it is a straggler of another history.
@@ -84,9 +98,16 @@ export class RedisSubscription {
     if (this.#state === 'closed' || !this.#head) return
     this.#state = 'reading'
     try {
-      const reading = await this.#read(this.#head.seq)
+      const { read, endEpoch } = this.#source
+      const known = this.#head
+      let reading = await read(known.seq)
+      if (reading.head.epoch === known.epoch && isAnother(reading, known)) {
+        // It went back: who has seen what it has lost must not go on in it, and neither must the others (B5).
+        await endEpoch(known.epoch)
+        reading = await read(known.seq)
+      }
       if (this.#isClosed()) return
-      this.#merge(reading)
+      this.#merge(reading, known)
     } catch {
       if (this.#isClosed()) return
       this.#state = 'stale'
@@ -106,12 +127,13 @@ export class RedisSubscription {
     return this.#state === 'closed'
   }
 
-  #merge({ head, events, latest }: ProjectReading): void {
-    const known = this.#head
-    if (!known) return
-    const isBehind = head.n < known.n || head.seq < known.seq
-    const isOther = head.epoch !== known.epoch || isBehind || (head.seq === known.seq && head.id !== known.id)
-    if (isOther || events.length !== head.seq - known.seq) {
+  #merge(reading: ProjectReading, known: BusHead): void {
+    const { head, latest } = reading
+    const events = reading.events.filter(({ seq }) => seq > known.seq)
+    const isOther = head.epoch !== known.epoch || isAnother(reading, known)
+    // Without the entry at which we stand nobody knows whether what follows it follows what we have.
+    const isProven = head.seq === known.seq || known.seq === 0 || events.length < reading.events.length
+    if (isOther || !isProven || events.length !== head.seq - known.seq) {
       this.#adopt(head, latest)
       this.#listener.onLost(isOther ? 'epoch' : 'gap', { head, latest: liveOf(latest) })
       return
@@ -128,11 +150,14 @@ export class RedisSubscription {
       if (!present.has(key)) newer.push({ key, version: version + 1, type, at: new Date().toISOString(), body: TOMBSTONE_BODY })
     }
     this.#adopt(head, latest)
+    this.#know(events)
     if (events.length + newer.length === 0) return
     this.#listener.onMessage({ project: this.project, epoch: head.epoch, n: head.n, events, latest: newer })
   }
 
   #adopt(head: BusHead, latest: readonly BusLatest[]): void {
+    if (head.epoch !== this.#head?.epoch) this.#ids.clear()
+    if (head.seq > 0) this.#ids.set(head.seq, head.id)
     this.#head = head
     this.#versions = new Map(liveOf(latest).map(({ key, version, type }) => [key, { version, type }]))
   }
@@ -141,11 +166,19 @@ export class RedisSubscription {
     const last = message.events.at(-1)
     const { seq, id } = last ?? this.#head ?? { seq: 0, id: '' }
     this.#head = { epoch: message.epoch, seq, id, n: message.n }
+    this.#know(message.events)
     for (const { key, version, type, body } of message.latest) {
       if (body === TOMBSTONE_BODY) this.#versions.delete(key)
       else this.#versions.set(key, { version, type })
     }
     this.#listener.onMessage(message)
+  }
+
+  #know(events: readonly BusEvent[]): void {
+    for (const { seq, id } of events.slice(-MAX_KNOWN_IDS)) {
+      this.#ids.set(seq, id)
+      this.#ids.delete(seq - MAX_KNOWN_IDS)
+    }
   }
 
   #drain(): void {
@@ -159,6 +192,13 @@ export class RedisSubscription {
     }
     for (const message of waiting) this.receive(message)
   }
+}
+
+/** Whether a history of the same epoch is not the one that was seen: behind it, or with another event in the same place. */
+function isAnother({ head, events }: ProjectReading, known: BusHead): boolean {
+  if (head.n < known.n || head.seq < known.seq) return true
+  const own = head.seq === known.seq ? head : events.find(({ seq }) => seq === known.seq)
+  return own !== undefined && own.id !== known.id
 }
 
 function liveOf(latest: readonly BusLatest[]): BusLatest[] {

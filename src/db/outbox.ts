@@ -47,6 +47,10 @@ const MAX_PENDING = 100_000
 
 /** How long published rows stay: after a rewind of Redis they go out again (B4). */
 const KEEP_HOURS = 24
+/** What every process has heard by now, whatever it missed. */
+const RECENT_SECONDS = 60
+/** Fewer than the ids that a client remembers (D3): who has heard them does not hear them twice. */
+const RECENT_ROWS = 500
 
 /**
  * Books the news in the transaction of their fact. Call it **last**: it takes the project's row lock, and that lock makes the
@@ -125,6 +129,13 @@ export async function reopenOutbox(db: Db, project: ProjectId, no: bigint): Prom
     update outbox set published_at = null where project_id = ${project}::uuid and no > ${no} and published_at is not null`
 }
 
+/** Makes what was published lately unpublished again: a bus that lost everything may have lost it before all had heard it. */
+export async function reopenRecentOutbox(db: Db, project: ProjectId): Promise<void> {
+  await db.$executeRaw`
+    update outbox set published_at = null where project_id = ${project}::uuid and published_at > now() - make_interval(secs => ${RECENT_SECONDS}::int)
+    and no > (select max(no) from outbox where project_id = ${project}::uuid) - ${RECENT_ROWS}`
+}
+
 /** What publishes the outbox asks the database. */
 export function outboxStore(db: Db) {
   return {
@@ -132,6 +143,7 @@ export function outboxStore(db: Db) {
     readPending: (project: ProjectId, limit: number) => readPendingOutbox(db, project, limit),
     markPublished: (project: ProjectId, no: bigint) => markOutboxPublished(db, project, no),
     reopen: (project: ProjectId, no: bigint) => reopenOutbox(db, project, no),
+    reopenRecent: (project: ProjectId) => reopenRecentOutbox(db, project),
   }
 }
 

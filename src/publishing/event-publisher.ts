@@ -172,6 +172,7 @@ function wireResult(result: BusResult): PublishResult {
     case 'refused':
       return { key: result.key, version: result.version, refused: true }
     case 'out-of-turn':
+    case 'not-begun':
       throw new Error('broken invariant: only the outbox publishes in turns')
     default:
       return unreachable(result)

@@ -5,7 +5,7 @@ import { OutboxPublisher } from '../../src/bus/outbox.js'
 import { updateBreak } from '../../src/db/breaks.js'
 import { decide } from '../../src/db/decisions.js'
 import { putMember } from '../../src/db/members.js'
-import { findPendingProjects, markOutboxPublished, readPendingOutbox, reopenOutbox } from '../../src/db/outbox.js'
+import { outboxStore } from '../../src/db/outbox.js'
 import { updateProject } from '../../src/db/projects.js'
 import { readRevision } from '../../src/db/summary.js'
 import type { BreakId, UserId } from '../../src/ids.js'
@@ -38,10 +38,7 @@ describe.each(DATABASES)('what is stale after writes on $name', ({ create }) => 
     outbox = new OutboxPublisher({
       bus,
       log: { warn: () => undefined },
-      pendingProjects: (limit) => findPendingProjects(db, limit),
-      readPending: (project, limit) => readPendingOutbox(db, project, limit),
-      markPublished: (project, no) => markOutboxPublished(db, project, no),
-      reopen: (project, no) => reopenOutbox(db, project, no),
+      ...outboxStore(db),
       onPublished: (project, types) => invalidations.touch(project, tagsOf(types)),
     })
     listener = new Listener()

@@ -60,7 +60,7 @@ export function outboxContract(name: string, makeBus: () => Promise<BusUnderTest
 
     function publisher(publish: Bus['publish'] = bus.publish.bind(bus), sweepMs = 20): OutboxPublisher {
       const made = new OutboxPublisher({
-        bus: { publish },
+        bus: { publish, outboxState: (id) => bus.outboxState(id) },
         log: { warn: (...said: unknown[]) => void warnings.push(said) },
         ...outboxStore(db),
         sweepMs,

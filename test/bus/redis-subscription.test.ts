@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { BusEvent, BusLatest, BusMessage } from '../../src/bus/bus.js'
-import { type ProjectReading, RedisSubscription } from '../../src/bus/redis-subscription.js'
+import { type ProjectReading, type ProjectSource, RedisSubscription } from '../../src/bus/redis-subscription.js'
 import { newId } from '../../src/ids.js'
 import { TOMBSTONE_BODY } from '../../src/protocol/events.js'
 import { Listener } from './bus-contract.js'
@@ -14,12 +14,13 @@ const AT = '2026-11-24T00:00:00.000Z'
 class FakeRedis {
   readonly events: BusEvent[] = []
   readonly latest = new Map<string, BusLatest>()
+  epoch = 'one'
   n = 0
   readonly wire: BusMessage[] = []
   lastDelivered: BusMessage | null = null
   readonly questions: {
     readonly asked: ProjectReading
-    readonly afterSeq: number | null
+    readonly fromSeq: number | null
     readonly resolve: (reading: ProjectReading) => void
     readonly reject: (error: Error) => void
   }[] = []
@@ -35,13 +36,25 @@ class FakeRedis {
     this.wire.push({ project, epoch: 'one', n: ++this.n, events, latest: [value] })
   }
 
-  ask(afterSeq: number | null): Promise<ProjectReading> {
-    return new Promise((resolve, reject) => void this.questions.push({ asked: this.read(afterSeq), afterSeq, resolve, reject }))
+  /** Whose answers wait. */
+  readonly asked: ProjectSource = { read: (fromSeq) => this.ask(fromSeq), endEpoch: () => this.endEpoch() }
+  /** Who answers at once. */
+  readonly answering: ProjectSource = { read: async (fromSeq) => this.read(fromSeq), endEpoch: () => this.endEpoch() }
+
+  async endEpoch(): Promise<void> {
+    this.epoch = 'two'
+    this.events.length = 0
+    this.latest.clear()
+    this.n = 0
   }
 
-  read(afterSeq: number | null): ProjectReading {
-    const head = { epoch: 'one', seq: this.events.length, id: this.events.at(-1)?.id ?? '', n: this.n }
-    return { head, events: afterSeq === null ? [] : this.events.slice(afterSeq), latest: [...this.latest.values()] }
+  ask(fromSeq: number | null): Promise<ProjectReading> {
+    return new Promise((resolve, reject) => void this.questions.push({ asked: this.read(fromSeq), fromSeq, resolve, reject }))
+  }
+
+  read(fromSeq: number | null): ProjectReading {
+    const head = { epoch: this.epoch, seq: this.events.length, id: this.events.at(-1)?.id ?? '', n: this.n }
+    return { head, events: fromSeq === null ? [] : this.events.slice(Math.max(0, fromSeq - 1)), latest: [...this.latest.values()] }
   }
 }
 
@@ -51,7 +64,7 @@ test('[B2] whatever is lost, repeated or late, each event is heard once and in o
       const redis = new FakeRedis()
       const listener = new Listener()
       const project = newId<BusMessage['project']>()
-      const subscription = new RedisSubscription(project, listener, (afterSeq) => redis.ask(afterSeq))
+      const subscription = new RedisSubscription(project, listener, redis.asked)
       const begun = subscription.begin()
       const settle = () => new Promise(setImmediate)
       const take = (step: (typeof STEPS)[number]) => {
@@ -64,7 +77,7 @@ test('[B2] whatever is lost, repeated or late, each event is heard once and in o
         }
         if (step === 'answer old' || step === 'answer new') {
           const question = redis.questions.shift()
-          question?.resolve(step === 'answer old' ? question.asked : redis.read(question.afterSeq))
+          question?.resolve(step === 'answer old' ? question.asked : redis.read(question.fromSeq))
         }
         // The first reading's failure is the caller's business.
         if (step === 'fail' && subscription.head) redis.questions.shift()?.reject(new Error('Redis is away'))
@@ -105,7 +118,7 @@ test('[B2] of values that came and went nothing is said when a reading shows tha
   const redis = new FakeRedis()
   const listener = new Listener()
   const project = newId<BusMessage['project']>()
-  const subscription = new RedisSubscription(project, listener, async (afterSeq) => redis.read(afterSeq))
+  const subscription = new RedisSubscription(project, listener, redis.answering)
   await subscription.begin()
   await new Promise(setImmediate)
   const tell = (version: number, body: string) => {
@@ -134,7 +147,7 @@ test('[B2] of values that came and went nothing is said when a reading shows tha
 test('a value whose tombstone was forgotten meanwhile is gone', async () => {
   const redis = new FakeRedis()
   const listener = new Listener()
-  const subscription = new RedisSubscription(newId<BusMessage['project']>(), listener, async (afterSeq) => redis.read(afterSeq))
+  const subscription = new RedisSubscription(newId<BusMessage['project']>(), listener, redis.answering)
   redis.latest.set('k', { key: 'k', version: 3, type: 'a.b', at: AT, body: '{"data":3}' })
   await subscription.begin()
   await new Promise(setImmediate)
@@ -153,7 +166,7 @@ test('nothing is heard after close, also of a reading that was under way', async
   const redis = new FakeRedis()
   const listener = new Listener()
   const project = newId<BusMessage['project']>()
-  const subscription = new RedisSubscription(project, listener, (afterSeq) => redis.ask(afterSeq))
+  const subscription = new RedisSubscription(project, listener, redis.asked)
   const begun = subscription.begin()
   redis.questions.shift()?.resolve(redis.read(null))
   await begun

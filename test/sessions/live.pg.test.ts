@@ -4,7 +4,7 @@ import { MemoryBus } from '../../src/bus/memory-bus.js'
 import { OutboxPublisher } from '../../src/bus/outbox.js'
 import { findJobIds } from '../../src/db/jobs.js'
 import { mayPublish, readRoster, roleIn } from '../../src/db/members.js'
-import { findPendingProjects, markOutboxPublished, readPendingOutbox, reopenOutbox } from '../../src/db/outbox.js'
+import { outboxStore } from '../../src/db/outbox.js'
 import { readSnapshot } from '../../src/db/snapshot.js'
 import { AppError } from '../../src/errors.js'
 import { createHttpServer, type HttpServer } from '../../src/http/server.js'
@@ -36,10 +36,7 @@ describe('a process, from HTTP over the database and the bus to its sessions', (
     outbox = new OutboxPublisher({
       bus,
       log,
-      pendingProjects: (limit) => findPendingProjects(db, limit),
-      readPending: (project, limit) => readPendingOutbox(db, project, limit),
-      markPublished: (project, no) => markOutboxPublished(db, project, no),
-      reopen: (project, no) => reopenOutbox(db, project, no),
+      ...outboxStore(db),
     })
     const isOriginAllowed = (asked: string) => asked === origin
     http = await createHttpServer({
