@@ -175,6 +175,10 @@ export const api = {
   removeMatch: (project: string, match: string, body: { readonly version: number; readonly note?: string }) =>
     request<Acted>('DELETE', `/v1/projects/${project}/matches/${match}`, { body }),
   members: (project: string) => request<Page<MemberView>>('GET', `/v1/projects/${project}/members`, { query: { limit: 100 } }),
+  putMember: (project: string, user: string, body: { readonly role: Role; readonly name?: string }) =>
+    request<{ member: MemberView }>('PUT', `/v1/projects/${project}/members/${encodeURIComponent(user)}`, { body }),
+  removeMember: (project: string, user: string) =>
+    request<undefined>('DELETE', `/v1/projects/${project}/members/${encodeURIComponent(user)}`),
   changeBreak: (project: string, id: string, change: BreakChange) =>
     request<{ break: BreakView }>('PATCH', `/v1/projects/${project}/breaks/${id}`, { body: change }),
 }

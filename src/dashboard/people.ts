@@ -9,6 +9,14 @@ export interface Person {
   readonly tab: ProjectTab | null
 }
 
+/** The id of whoever signs in under this name, as `tallyroom link --name` makes it. */
+export function userIdOf(name: string): string {
+  return name
+    .toLowerCase()
+    .replace(/[^\p{L}\p{M}\p{N}]+/gu, '-')
+    .replace(/^-|-$/g, '')
+}
+
 /** One entry per person, in the order in which they came; `me` first. */
 export function peopleOf(present: readonly Present[], me: string): readonly Person[] {
   const people = new Map<string, Person>()

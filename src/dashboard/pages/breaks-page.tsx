@@ -20,6 +20,7 @@ import { routeHref } from '../route.js'
 import { useStore } from '../store.js'
 import { showToast } from '../toasts.js'
 import { isEverythingSettled } from '../totals.js'
+import { UNDO_MS } from '../undoing.js'
 
 /** Rows that no match explains: why, what came closest, whose they are and until when. */
 export function BreaksPage({ room, state, blocked, user }: OpenProjectProps) {
@@ -80,7 +81,12 @@ export function BreaksPage({ room, state, blocked, user }: OpenProjectProps) {
       const before = newest.current.get(id)
       const { version } = before !== undefined && before.version > shown.version ? before : shown
       try {
-        settle((await api.changeBreak(room.id, id, { version, ...news })).break)
+        const stored = (await api.changeBreak(room.id, id, { version, ...news })).break
+        settle(stored)
+        if (news.status === 'resolved') {
+          const action = { label: 'Open again', key: 'u', run: () => change(stored, { status: 'open' }) }
+          showToast({ text: 'Resolved', tone: 'plain', action, lastsMs: UNDO_MS })
+        }
       } catch (failure) {
         const error = asApiError(failure)
         // What is stored now, as the conflict tells (HTTP.md), or what was there before.

@@ -52,7 +52,7 @@ export function OverviewPage({ room, state, blocked, user }: OpenProjectProps) {
       </div>
       <aside class="overview__side">
         <SourcesPanel room={room} mayWork={mayWork} />
-        <PeoplePanel room={room} userId={user.id} />
+        <PeoplePanel room={room} role={state.role} userId={user.id} />
         <ActivityPanel room={room} />
         <section class="panel">
           <h2>Export</h2>
