@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { RedisBus } from '../../src/bus/redis-bus.js'
 import { newId } from '../../src/ids.js'
@@ -5,17 +6,19 @@ import { RedisProxy } from '../bus/redis-proxy.js'
 import { eventItem, LiveFixture, latestItem, snapshotOf } from './live-fixture.js'
 
 describe('two processes on one Redis', () => {
+  let prefix: string
   let proxy: RedisProxy
   let one: LiveFixture
   let other: LiveFixture
 
   beforeEach(async () => {
-    const prefix = `test-${newId()}`
+    prefix = `test-${newId()}`
     proxy = await RedisProxy.open(process.env.TEST_REDIS_URL!)
-    one = await LiveFixture.open({ bus: new RedisBus({ url: process.env.TEST_REDIS_URL!, prefix }) })
+    one = await LiveFixture.open({ bus: new RedisBus({ url: process.env.TEST_REDIS_URL!, prefix }), graceMs: 50 })
     // One database for both.
     other = await LiveFixture.open({
       bus: new RedisBus({ url: proxy.url, prefix }),
+      graceMs: 50,
       membership: async (principal, project) => one.judge(principal, project),
       roster: async () => 'too-many',
       snapshot: async (project) => snapshotOf(project),
@@ -37,6 +40,39 @@ describe('two processes on one Redis', () => {
     while (seen.ben.length < 20) seen.ben.push(...(await ben.next('deliver')).events)
     expect(seen.ana).toEqual(seen.ben)
     expect(seen.ana).toMatchObject(Array.from({ length: 20 }, (_, count) => ({ seq: joined.position.seq + count + 1, data: { count } })))
+  })
+
+  test('[J7] PUBSUB shows a project exactly while a process has a session in it, and as many subscribers as such processes', async () => {
+    const redis = new Redis(process.env.TEST_REDIS_URL!)
+    const project = one.project({ ana: 'analyst', ben: 'analyst', cleo: 'analyst' })
+    const shown = async () => {
+      const channels = (await redis.pubsub('CHANNELS', `${prefix}:{${project}}:*`)) as string[]
+      const [, count] = (await redis.pubsub('NUMSUB', `${prefix}:{${project}}:live`)) as [string, number]
+      return [channels.length, count]
+    }
+    // The grace, and a little.
+    const becomes = (channels: number, processes: number) =>
+      expect.poll(shown, { timeout: 1_000, interval: 5 }).toEqual([channels, processes])
+    const [ana, ben, cleo] = [await one.signIn('ana'), await other.signIn('ben'), await other.signIn('cleo')]
+    expect(await shown()).toEqual([0, 0])
+    await ana.joined(project)
+    expect(await shown()).toEqual([1, 1])
+    for (const client of [ben, cleo]) await client.joined(project)
+    expect(await shown()).toEqual([1, 2])
+    ana.socket.close()
+    await becomes(1, 1)
+    ben.send({ type: 'leave', ref: 90, project })
+    await ben.next('left')
+    await cleo.sync()
+    expect(await shown()).toEqual([1, 1])
+    // Redis that comes back is asked for what is joined, and for nothing else.
+    proxy.cut()
+    await becomes(0, 0)
+    await becomes(1, 1)
+    await one.setRole(project, 'cleo', null)
+    await cleo.find('left')
+    await becomes(0, 0)
+    redis.disconnect()
   })
 
   test('[C9] a membership that one process removes ends the session of the other within a second', async () => {

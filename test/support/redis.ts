@@ -5,14 +5,14 @@ import { freePort, makeServiceDir, startGuarded, untilReady } from './guarded-pr
 import type { StartedService } from './postgres.js'
 
 /**
- * A Redis server that keeps nothing, on a free port of loopback: on PATH, else of Debian's package.
+ * A Redis server that keeps nothing, on a free port of loopback, or on this one: on PATH, else of Debian's package.
  * @throws Error when there is none.
  */
-export async function startRedis(): Promise<StartedService> {
+export async function startRedis(wanted?: number): Promise<StartedService> {
   const program = await findProgram({ names: ['redis-server', 'valkey-server'], package: 'redis-server', path: 'usr/bin/redis-server' })
   const dir = makeServiceDir('redis')
   try {
-    const port = await freePort()
+    const port = wanted ?? (await freePort())
     const service = await startGuarded({
       steps: [[program, '--bind', '127.0.0.1', '--port', String(port), '--save', '', '--appendonly', 'no', '--dir', dir]],
       dir,
