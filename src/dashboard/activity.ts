@@ -1,4 +1,8 @@
 import type { Event, KnownEvent } from '../protocol/events.js'
+import { formatConfidence, formatCounted } from './format.js'
+import { MANUAL_RULE } from './matches.js'
+
+const MAX_SHOWN = 12
 
 /** One line of what happened while the page was open. */
 export interface Activity {
@@ -8,13 +12,19 @@ export interface Activity {
   readonly text: string
 }
 
-/** The event as a line of the activity list; null: not worth one. */
-export function describe(event: Event & KnownEvent): Activity | null {
-  const line = lineOf(event)
+/** The event as a line of the activity list; null: not worth one. `nameOf`: what somebody is called. */
+export function describe(event: Event & KnownEvent, nameOf: (user: string) => string): Activity | null {
+  const line = lineOf(event, event.actor === null ? null : nameOf(event.actor))
   return line && { id: event.id, at: event.at, ...line }
 }
 
-function lineOf(event: KnownEvent): { readonly who: string | null; readonly text: string } | null {
+/** The lines with one more. Of what one act did, which has one time, its first line stands: the others are what followed from it. */
+export function withActivity(lines: readonly Activity[], news: Activity): readonly Activity[] {
+  const isSameAct = lines.some(({ id, at, who }) => id === news.id || (at === news.at && who !== null && who === news.who))
+  return isSameAct ? lines : [news, ...lines].slice(0, MAX_SHOWN)
+}
+
+function lineOf(event: KnownEvent, actor: string | null): { readonly who: string | null; readonly text: string } | null {
   switch (event.type) {
     case 'job.started':
       return { who: event.data.job.createdBy?.name ?? null, text: 'started matching' }
@@ -25,17 +35,41 @@ function lineOf(event: KnownEvent): { readonly who: string | null; readonly text
     case 'job.cancelled':
       return { who: null, text: 'Matching was cancelled' }
     case 'match.decided': {
-      const { status, decidedBy } = event.data.match
-      return { who: decidedBy?.name ?? null, text: status === 'confirmed' ? 'confirmed a match' : `${status} a suggestion` }
+      const { status } = event.data.match
+      return { who: actor, text: status === 'proposed' ? 'took a decision back' : `${status} a suggestion` }
     }
-    case 'match.removed':
-      return { who: event.data.match.decidedBy?.name ?? null, text: 'took a match apart' }
-    case 'matches.decided':
-      return { who: null, text: `${event.data.count} suggestions were decided at once` }
+    case 'match.created': {
+      const { left, right } = event.data.match
+      return { who: actor, text: `matched ${formatCounted(left.length + right.length, 'row')} by hand` }
+    }
+    case 'match.removed': {
+      const { decidedBy, rule } = event.data.match
+      if (decidedBy !== null) return { who: actor, text: 'took a match apart' }
+      // Any other one lost its rows to what was told before it.
+      return rule === MANUAL_RULE ? { who: actor, text: 'took a match by hand back' } : null
+    }
+    case 'matches.decided': {
+      const { count, filter, undone } = event.data
+      if (undone) return { who: actor, text: `took ${formatCounted(count, 'decision')} back` }
+      const { minConfidence } = filter
+      const least = typeof minConfidence === 'string' ? ` at ≥ ${formatConfidence(minConfidence)}` : ''
+      return { who: actor, text: `confirmed ${formatCounted(count, 'suggestion')}${least} at once` }
+    }
+    case 'break.changed': {
+      // What a job makes of breaks is in its figures.
+      if (actor === null) return null
+      const { status, assignee } = event.data.break
+      if (status === 'resolved') return { who: actor, text: 'resolved a break' }
+      return { who: actor, text: assignee === null ? 'changed an open break' : `changed a break that ${assignee.name} has` }
+    }
+    case 'member.changed': {
+      const { user, role } = event.data.member
+      return { who: actor, text: role === null ? `removed ${user.name} from the project` : `made ${user.name} ${role}` }
+    }
     case 'source.imported':
       return { who: event.data.source.createdBy?.name ?? null, text: `imported ${event.data.source.name}` }
     case 'source.removed':
-      return { who: null, text: `${event.data.source.name} was removed` }
+      return { who: actor, text: `removed ${event.data.source.name}` }
     default:
       return null
   }

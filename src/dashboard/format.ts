@@ -100,9 +100,15 @@ export function formatMessage(message: string): string {
   return /[.!?…]$/.test(text) ? text : `${text}.`
 }
 
-/** A line of the engine, "amount equal, 2 days apart", as a sentence. */
-export function formatLine(text: string): string {
-  return formatMessage(formatSigns(text))
+/** A line of the engine, "amounts 223.4 apart, 2 days apart", as a sentence, its amounts as amounts of the currency. */
+export function formatLine(text: string, currency: string | null): string {
+  return formatMessage(formatReason(text, currency))
+}
+
+/** The same inside a sentence or a row. */
+export function formatReason(text: string, currency: string | null): string {
+  const amounts = text.replaceAll(/(?<=\bamounts )\d+(?:\.\d+)?(?= apart)/g, (amount) => formatAmount(amount, currency))
+  return formatSigns(amounts)
 }
 
 /** "amount-differs" as "Amount differs". */

@@ -43,6 +43,13 @@ export interface Refusal {
   readonly text: string
 }
 
+/** The rule of a match that a person made. */
+export const MANUAL_RULE = 'manual'
+
+export function ruleName(rule: string): string {
+  return rule === MANUAL_RULE ? 'By hand' : rule
+}
+
 export function rowOf(match: MatchView): MatchRow {
   const { id, version, status, automatic, confidence, rule, cardinality, decidedBy, decidedAt, explanation } = match
   return {
@@ -98,8 +105,14 @@ function fiveDecimals(text: string): string {
   return (text.includes('.') ? text : `${text}.`).padEnd(7, '0')
 }
 
-function sideOf({ explanation, left, right }: MatchView, side: 'left' | 'right'): RowSide {
+function sideOf({ explanation, rule, left, right }: MatchView, side: 'left' | 'right'): RowSide {
   const { gates, levels } = explanation
+  if (rule === MANUAL_RULE) {
+    // Its limits are the sums, one per currency; what its rows are called comes with the detail.
+    const count = side === 'left' ? left.length : right.length
+    const only = gates.length === 1 ? gates[0] : undefined
+    return { date: null, amount: only?.[side] ?? null, text: `${count} ${count === 1 ? 'row' : 'rows'}` }
+  }
   const compared = [...levels, ...gates]
   const valueIn = (field: string) => compared.find((one) => one.field === field && one[side] !== null)?.[side] ?? null
   const texts = ['words', 'counterparty', 'memo', 'reference', 'externalId', 'numbers'].map(valueIn).filter((text) => text !== null)

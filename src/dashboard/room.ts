@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks'
 import type { Room as LiveRoom } from '../client/index.js'
 import { type Claim, type Event, isKnownEvent, isKnownLatest, type Latest, type LatestData } from '../protocol/events.js'
 import type { BreakView, JobView, MatchView, ProjectView, Role, Snapshot, Summary, UserRef } from '../protocol/views.js'
-import { type Activity, describe } from './activity.js'
+import { type Activity, describe, withActivity } from './activity.js'
 import { ApiError, api } from './api.js'
 import { ClaimHolder } from './claims.js'
 import { inFrame } from './frames.js'
@@ -57,7 +57,6 @@ export interface Bulk {
 
 /** A figure changes at most four times a second. */
 const PROGRESS_INTERVAL_MS = 250
-const MAX_ACTIVITY = 12
 /** Mostly it is over before anybody could read it. */
 const CATCHING_UP_AFTER_MS = 300
 
@@ -77,6 +76,8 @@ export class Room {
   readonly #listeners = new Set<RoomListener>()
   readonly #live: LiveRoom
   readonly #holder: ClaimHolder
+  /** Of everybody who was here while the page was. */
+  readonly #names = new Map<string, string>()
   #stopFrame = () => {}
   #isDrawing = false
   readonly #stopLink: () => void
@@ -169,8 +170,8 @@ export class Room {
 
   #receiveEvent(event: Event): void {
     if (!isKnownEvent(event)) return
-    const line = describe(event)
-    if (line !== null) this.activity.set([line, ...this.activity.value.filter(({ id }) => id !== line.id)].slice(0, MAX_ACTIVITY))
+    const line = describe(event, (user) => this.#names.get(user) ?? user)
+    if (line !== null) this.activity.set(withActivity(this.activity.value, line))
     switch (event.type) {
       case 'job.queued':
       case 'job.started':
@@ -220,6 +221,7 @@ export class Room {
     this.#isDrawing = true
     this.#stopFrame = inFrame(() => {
       this.#isDrawing = false
+      for (const { user } of this.#live.presence.list) this.#names.set(user.id, user.name)
       this.people.set(peopleOf(this.#live.presence.list, userId))
       this.claims.set(this.#live.claims)
       this.#holder.review()

@@ -56,7 +56,11 @@ const STATE = Prisma.sql`case
 
 function contains(text: string): Prisma.Sql {
   const pattern = `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`
-  return Prisma.sql`(r.external_id ilike ${pattern} or r.reference ilike ${pattern} or r.counterparty ilike ${pattern} or r.memo ilike ${pattern})`
+  // As it is read on the screen: without its sign, with or without separators, and as much of it as was typed.
+  const amount = /^[-+\u2212]?(\d[\d,']*(?:\.\d*)?)$/.exec(text)?.[1]?.replaceAll(/[,']/g, '')
+  const byAmount = amount === undefined ? Prisma.empty : Prisma.sql`or abs(r.amount)::text like ${`${amount}%`}`
+  return Prisma.sql`(r.external_id ilike ${pattern} or r.reference ilike ${pattern} or r.counterparty ilike ${pattern} or r.memo ilike ${pattern}
+    ${byAmount})`
 }
 
 function queryRecords(db: Db | Tx, where: Prisma.Sql): Promise<RecordView[]> {

@@ -5,6 +5,7 @@ import {
   formatDate,
   formatDifference,
   formatDuration,
+  formatLine,
   formatMessage,
   formatPercent,
   formatSigns,
@@ -59,6 +60,11 @@ test.each([
 
 test('a civil date is the same day in every zone', () => {
   expect(digitsOf(formatDate('2026-03-01'))).toMatch(/1.*2026|2026.*1/)
+})
+
+test('amounts in a line of the engine have the decimals of their currency; its days stay', () => {
+  expect(digitsOf(formatLine('amounts 223.4 apart, 2 days apart', 'EUR'))).toBe('223402')
+  expect(formatLine('amounts 5 apart, same day', 'JPY')).toBe('Amounts 5 apart, same day.')
 })
 
 test('words for people', () => {

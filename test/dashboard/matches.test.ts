@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type Entry, isOpen, nextOpen, reaches, rowOf } from '../../src/dashboard/matches.js'
+import { type Entry, isOpen, nextOpen, reaches, rowOf, statusWord } from '../../src/dashboard/matches.js'
 import { matchView } from './match-view.js'
 
 const entry = (news: Partial<Entry> = {}): Entry => ({ row: rowOf(matchView('a')), pending: null, refusal: null, ...news })
@@ -25,6 +25,22 @@ test.each([
   ['0.10000', '0.1', true],
 ])('a confidence of %s against %s', (confidence, least, expected) => {
   expect(reaches(confidence, least)).toBe(expected)
+})
+
+test('a match by hand shows its sums, where it has one currency', () => {
+  const sum = (field: string) => ({ field, left: '5', right: '6', difference: '-1', allowed: 'fee' })
+  const manual = (...gates: ReturnType<typeof sum>[]) =>
+    rowOf(matchView('a', { rule: 'manual', left: ['l1', 'l2'], explanation: { ...matchView('a').explanation, gates } }))
+  expect(manual(sum('sum EUR'))).toMatchObject({ left: { amount: '5', text: '2 rows' }, right: { amount: '6', text: '1 row' } })
+  expect(manual(sum('sum EUR'), sum('sum USD')).left.amount).toBeNull()
+})
+
+test.each([
+  ['removed', { id: 'ana', name: 'Ana' }, 'Taken apart'],
+  ['removed', null, 'Withdrawn'],
+  ['confirmed', null, 'Confirmed'],
+] as const)('%s by %o is called so', (status, decidedBy, word) => {
+  expect(statusWord({ status, decidedBy })).toBe(word)
 })
 
 test('a row shows what was compared, or says what it is', () => {

@@ -74,7 +74,7 @@ describe('review', () => {
       await pair(1, { status: 'confirmed' })
       await pair(2)
       const late = await addSource(database.db, review.project, 'left', 'late.csv')
-      await review.record('left', { externalId: 'L3', memo: '50% off_now', reference: 'INV-9' }, late)
+      await review.record('left', { externalId: 'L3', memo: '50% off_now', reference: 'INV-9', amount: '-2100.8' }, late)
       await review.record('left', { externalId: 'hidden' }, await addSource(database.db, review.project, 'left', 'slow.csv', 'importing'))
       const ids = async (query: string) => (await get<Page<RecordView>>(`records${query}`)).body.items.map((record) => record.externalId)
       expect(await ids('')).toEqual(['L1', 'R1', 'L2', 'R2', 'L3'])
@@ -88,6 +88,8 @@ describe('review', () => {
       expect(await ids('?q=50%25')).toEqual(['L3'])
       expect(await ids('?q=%25')).toEqual(['L3'])
       expect(await ids('?q=f_n')).toEqual(['L3'])
+      for (const amount of ['2,100.80', '-2100.8', '2100']) expect(await ids(`?q=${amount}`), amount).toEqual(['L3'])
+      expect(await ids('?q=100.8')).toEqual([])
       expect(await ids("?q=';drop table records;--")).toEqual([])
       expect(await ids(`?q=${'x'.repeat(200)}`)).toEqual([])
       for (const query of ['?side=top', '?state=gone', '?source=x', `?q=${'x'.repeat(201)}`, '?q=%00']) {

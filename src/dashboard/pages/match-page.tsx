@@ -9,7 +9,7 @@ import { formatCount, formatCounted } from '../format.js'
 import { inFrame } from '../frames.js'
 import { useKeys } from '../keyboard.js'
 import { type MatchFilter, MatchList, SUGGESTED } from '../match-list.js'
-import { type Decision, type Entry, isOpen, nextOpen, rowOf } from '../matches.js'
+import { type Decision, type Entry, isOpen, MANUAL_RULE, nextOpen, rowOf } from '../matches.js'
 import { NARROW, useMedia } from '../media.js'
 import { keepNote, noteOf } from '../notes.js'
 import { BulkDialog } from '../parts/bulk-dialog.js'
@@ -175,6 +175,7 @@ export function MatchPage({ room, state, blocked, user }: OpenProjectProps) {
         {entries.length > 0 && (
           <MatchGrid
             list={list}
+            details={details}
             selected={selected}
             marked={marked}
             mayDecide={mayDecide}
@@ -212,7 +213,14 @@ export function MatchPage({ room, state, blocked, user }: OpenProjectProps) {
           </div>
         )}
       </section>
-      {isBulk && <BulkDialog project={room.id} list={list} rules={[...rules.current]} onClose={() => setBulk(false)} />}
+      {isBulk && (
+        <BulkDialog
+          project={room.id}
+          list={list}
+          rules={[...rules.current].filter((rule) => rule !== MANUAL_RULE)}
+          onClose={() => setBulk(false)}
+        />
+      )}
       {isDetailShown && (
         <div class="work__detail">
           <MatchPane

@@ -32,7 +32,8 @@ export function TrayPage({ room, blocked, user }: OpenProjectProps) {
       room.listen({
         onMatch: ({ status, left, right, decidedBy }) => {
           if (status === 'proposed') return
-          const what = status === 'confirmed' ? `matched${decidedBy === null ? '' : ` by ${decidedBy.name}`} meanwhile` : null
+          const by = decidedBy === null ? 'meanwhile' : decidedBy.id === user.id ? 'by you' : `by ${decidedBy.name} meanwhile`
+          const what = status === 'confirmed' ? `matched ${by}` : null
           setTaken((before) => {
             const next = new Map(before)
             for (const id of [...left, ...right]) {
@@ -121,6 +122,8 @@ function TrayBar(props: {
   const isEven = isBalanced(residuals)
   const lost = [...left, ...right].filter(({ id }) => taken.has(id))
   const isEmpty = left.length + right.length === 0
+  // A difference is none yet.
+  const missing = left.length === 0 ? 'left' : right.length === 0 ? 'right' : null
   const isReady = left.length > 0 && right.length > 0 && lost.length === 0 && (isEven || reason.trim() !== '')
 
   const match = async () => {
@@ -171,11 +174,11 @@ function TrayBar(props: {
       </ul>
       <div class="tray__sum">
         {residuals.map((residual) => (
-          <ResidualLine key={residual.currency} residual={residual} />
+          <ResidualLine key={residual.currency} residual={residual} missing={missing} />
         ))}
       </div>
       <div class="tray__act">
-        {!isEven && (
+        {!isEven && missing === null && (
           <label class="field">
             <span>Why the difference is right</span>
             <input
@@ -217,18 +220,18 @@ function TrayBar(props: {
   )
 }
 
-function ResidualLine({ residual }: { readonly residual: Residual }) {
+function ResidualLine({ residual, missing }: { readonly residual: Residual; readonly missing: Side | null }) {
   const { currency, left, right, difference } = residual
   const isEven = isBalanced([residual])
   return (
-    <p class={`residual${isEven ? ' is-even' : ''}`}>
+    <p class={`residual${missing !== null ? ' is-begun' : isEven ? ' is-even' : ''}`}>
       <span>{formatAmount(left, currency)}</span>
       <span class="muted">−</span>
       <span>{formatAmount(right, currency)}</span>
       <span class="muted">=</span>
       <strong>{difference === null ? 'unknown' : formatDifference(difference, currency)}</strong>
       <span class="code">{currencyName(currency)}</span>
-      <span class="residual__word">{isEven ? 'balanced' : 'to explain'}</span>
+      <span class="residual__word">{missing !== null ? `pick rows of the ${missing} side` : isEven ? 'balanced' : 'to explain'}</span>
     </p>
   )
 }

@@ -73,7 +73,7 @@ export function BreakPane(props: BreakPaneProps) {
               ) : (
                 <>
                   <h2>Beside the row that came closest</h2>
-                  <p class="small pane__miss">{formatLine(view.nearestMiss.text)}</p>
+                  <p class="small pane__miss">{formatLine(view.nearestMiss.text, record?.currency ?? null)}</p>
                 </>
               )}
               {view.nearestMiss !== null && miss === undefined && <div class="pane__loading" aria-busy="true" />}

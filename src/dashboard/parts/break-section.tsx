@@ -5,7 +5,7 @@ import type { BreakView } from '../../protocol/views.js'
 import { api, type RecordDetail } from '../api.js'
 import { type BreakFilter, BreakList, isOverdue } from '../break-list.js'
 import { type Details, useDetail } from '../details.js'
-import { currencyCode, formatAmount, formatCount, formatDate, formatSigns, sentence } from '../format.js'
+import { currencyCode, formatAmount, formatCount, formatDate, formatReason, sentence } from '../format.js'
 import { othersClaim, type Room } from '../room.js'
 import { useStore } from '../store.js'
 import { Avatar } from './avatar.js'
@@ -117,6 +117,7 @@ function BreakLine(props: {
   const { ref, value } = useDetail<RecordDetail, HTMLLIElement>(details, view.record)
   const record = value?.record ?? null
   const texts = [record?.counterparty, record?.memo].filter((text) => text !== null && text !== undefined && text !== '')
+  const miss = view.nearestMiss === null ? undefined : formatReason(view.nearestMiss.text, record?.currency ?? null)
   const claimedBy = othersClaim(claims, `record/${view.record}`, userId)
   return (
     <li
@@ -144,8 +145,8 @@ function BreakLine(props: {
       </span>
       <span class="break__why">
         <span class="clip">{sentence(view.reason)}</span>
-        <span class="clip muted" title={view.nearestMiss === null ? undefined : formatSigns(view.nearestMiss.text)}>
-          {view.nearestMiss === null ? 'nothing comes near' : formatSigns(view.nearestMiss.text)}
+        <span class="clip muted" title={miss}>
+          {miss ?? 'nothing comes near'}
         </span>
       </span>
       <strong class="num">

@@ -20,7 +20,7 @@ const GROUPS: readonly { readonly title: string; readonly keys: readonly (readon
   {
     title: 'Everywhere',
     keys: [
-      ['/', 'filter or search'],
+      ['/', 'to the filters; by hand: to the search'],
       ['a', 'assign a break to me'],
       ['g o', 'overview'],
       ['g m', 'match'],

@@ -3,13 +3,14 @@ import type { MatchView, UserRef } from '../../protocol/views.js'
 import type { HistoryEntry, MatchDetail } from '../api.js'
 import type { Details } from '../details.js'
 import { formatConfidence, formatTime, sentence } from '../format.js'
-import { type Decision, type Entry, isOpen, rowOf, statusWord } from '../matches.js'
+import { type Decision, type Entry, isOpen, MANUAL_RULE, rowOf, statusWord } from '../matches.js'
 import { keepNote, noteOf } from '../notes.js'
 import { Comparison } from './comparison.js'
 import { KeyHint } from './key-hint.js'
 import { OnThis } from './on-this.js'
 import { Stamp } from './stamp.js'
 import { Why } from './why.js'
+import { WhyByHand } from './why-by-hand.js'
 
 /** Somebody who holds `j` passes rows that nobody has to fetch. */
 const SETTLED_MS = 60
@@ -63,7 +64,13 @@ export function MatchPane(props: MatchPaneProps) {
         {entry !== undefined && (
           <>
             <p class="pane__sure">
-              <strong>{formatConfidence(entry.row.confidence)}</strong> <span class="muted small">confidence</span>
+              {entry.row.rule === MANUAL_RULE ? (
+                <strong>By hand</strong>
+              ) : (
+                <>
+                  <strong>{formatConfidence(entry.row.confidence)}</strong> <span class="muted small">confidence</span>
+                </>
+              )}
             </p>
             <p class="pane__state">
               {isOpen(entry) && claimedBy !== null ? <OnThis user={claimedBy} /> : <Stamp entry={entry} userId={userId} />}
@@ -83,7 +90,11 @@ export function MatchPane(props: MatchPaneProps) {
         {detail != null && (
           <>
             <Comparison left={detail.leftRecords} right={detail.rightRecords} />
-            <Why explanation={detail.match.explanation} />
+            {detail.match.rule === MANUAL_RULE ? (
+              <WhyByHand detail={detail} userId={userId} />
+            ) : (
+              <Why explanation={detail.match.explanation} currency={currencyOf(detail)} />
+            )}
             <Alternatives detail={detail} onOpen={onOpen} />
             <History entries={detail.history} userId={userId} />
           </>
@@ -153,6 +164,9 @@ function Decide({ id, entry, blocked, hasKeys, onDecide, onRemove }: MatchPanePr
           </button>
         </div>
       )}
+      {entry.pending === null && entry.row.status === 'rejected' && (
+        <p class="muted small">Undo brings a rejected pair back for ten seconds; after that its rows can be matched by hand.</p>
+      )}
       {canRemove && (
         <button type="button" class="button" onClick={() => onRemove(entry)}>
           Take this match apart
@@ -172,7 +186,7 @@ function Alternatives({ detail, onOpen }: { readonly detail: MatchDetail; readon
         {alternatives.map((other) => (
           <li key={other.id}>
             <button type="button" onClick={() => onOpen(other.id)}>
-              <strong>{formatConfidence(other.confidence)}</strong>
+              <strong>{other.rule === MANUAL_RULE ? 'by hand' : formatConfidence(other.confidence)}</strong>
               <span class="clip">{otherText(match, other)}</span>
               <span class="muted small">{statusWord(other).toLowerCase()}</span>
             </button>
@@ -181,6 +195,12 @@ function Alternatives({ detail, onOpen }: { readonly detail: MatchDetail; readon
       </ul>
     </section>
   )
+}
+
+/** Of all its rows; null where they differ. */
+function currencyOf({ leftRecords, rightRecords }: MatchDetail): string | null {
+  const [first = null, ...others] = new Set([...leftRecords, ...rightRecords].map(({ currency }) => currency))
+  return others.length === 0 ? first : null
 }
 
 /** The side in which the alternative differs. */

@@ -1,5 +1,6 @@
 import { MATCH_STATUSES } from '../../protocol/views.js'
 import type { MatchFilter } from '../match-list.js'
+import { MANUAL_RULE, ruleName } from '../matches.js'
 
 const STATUS_NAMES = { proposed: 'Suggested', confirmed: 'Confirmed', rejected: 'Rejected', removed: 'Taken apart' }
 const CONFIDENCES = ['0.99', '0.98', '0.95', '0.9', '0.8', '0.7', '0.5']
@@ -52,9 +53,9 @@ export function MatchFilters({
         <span>Rule</span>
         <select value={filter.rule ?? ''} onChange={(event) => onChange({ ...filter, rule: event.currentTarget.value || null })}>
           <option value="">Any rule</option>
-          {rules.map((rule) => (
+          {[...new Set([...rules, MANUAL_RULE])].map((rule) => (
             <option key={rule} value={rule}>
-              {rule}
+              {ruleName(rule)}
             </option>
           ))}
         </select>

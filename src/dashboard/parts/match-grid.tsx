@@ -1,4 +1,6 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
+import type { MatchDetail } from '../api.js'
+import type { Details } from '../details.js'
 import { formatCount } from '../format.js'
 import type { MatchList } from '../match-list.js'
 import { NARROW, useMedia } from '../media.js'
@@ -16,6 +18,7 @@ const PAGE_OVERLAP = 1
 
 export interface MatchGridProps {
   readonly list: MatchList
+  readonly details: Details<MatchDetail>
   readonly selected: string | null
   readonly marked: ReadonlySet<string>
   readonly mayDecide: boolean
@@ -33,7 +36,7 @@ export interface MatchGridProps {
  * The list as rows. Only those in view exist; they lie in a layer that does not scroll with the browser's own thread, so that fast
  * scrolling shows rows that are late, never a blank.
  */
-export function MatchGrid({ list, selected, marked, mayDecide, userId, room, total, onSelect, onMark, onOpen }: MatchGridProps) {
+export function MatchGrid({ list, details, selected, marked, mayDecide, userId, room, total, onSelect, onMark, onOpen }: MatchGridProps) {
   useStore(list.changes)
   const claims = useStore(room.claims)
   const box = useRef<HTMLDivElement>(null)
@@ -140,6 +143,7 @@ export function MatchGrid({ list, selected, marked, mayDecide, userId, room, tot
               <MatchLine
                 key={entry.row.id}
                 entry={entry}
+                details={details}
                 rowIndex={first + index + 2}
                 isSelected={entry.row.id === selected}
                 isMarked={marked.has(entry.row.id)}

@@ -1,14 +1,17 @@
 import { useMemo } from 'preact/hooks'
-import type { UserRef } from '../../protocol/views.js'
+import type { RecordView, UserRef } from '../../protocol/views.js'
+import type { MatchDetail } from '../api.js'
 import { isEqual } from '../decimal.js'
+import { type Details, useDetail } from '../details.js'
 import { formatAmount, formatConfidence, formatDate } from '../format.js'
-import { type Entry, isOpen, type MatchRow, type RowSide } from '../matches.js'
+import { type Entry, isOpen, MANUAL_RULE, type MatchRow, type RowSide } from '../matches.js'
 import { Marked } from './marked.js'
 import { OnThis } from './on-this.js'
 import { Stamp } from './stamp.js'
 
 export interface MatchLineProps {
   readonly entry: Entry
+  readonly details: Details<MatchDetail>
   /** From 1, with the heading. */
   readonly rowIndex: number
   readonly isSelected: boolean
@@ -24,10 +27,10 @@ export function rowElementId(id: string): string {
 }
 
 /** A match as a row of the list: left over right, with what differs marked. */
-export function MatchLine({ entry, rowIndex, isSelected, isMarked, mayDecide, userId, claimedBy }: MatchLineProps) {
+export function MatchLine({ entry, details, rowIndex, isSelected, isMarked, mayDecide, userId, claimedBy }: MatchLineProps) {
   const { row } = entry
   const open = isOpen(entry)
-  const cells = useMemo(() => <PairCells row={row} />, [row])
+  const cells = useMemo(() => <PairCells row={row} details={details} />, [row, details])
   return (
     <tr
       id={rowElementId(row.id)}
@@ -51,8 +54,8 @@ export function MatchLine({ entry, rowIndex, isSelected, isMarked, mayDecide, us
   )
 }
 
-function PairCells({ row }: { readonly row: MatchRow }) {
-  const { left, right, confidence } = row
+function PairCells({ row, details }: { readonly row: MatchRow; readonly details: Details<MatchDetail> }) {
+  const { left, right, confidence, rule } = row
   const isSameAmount = left.amount !== null && right.amount !== null && isEqual(left.amount, right.amount)
   const isSameDate = left.date === right.date
   const sides = [
@@ -62,27 +65,57 @@ function PairCells({ row }: { readonly row: MatchRow }) {
   return (
     <>
       <td class="line__sure">
-        <strong>{formatConfidence(confidence)}</strong>
-        <meter class="for" min={0} max={1} value={Number(confidence)} aria-hidden="true" />
+        {rule === MANUAL_RULE ? (
+          'by hand'
+        ) : (
+          <>
+            <strong>{formatConfidence(confidence)}</strong>
+            <meter class="for" min={0} max={1} value={Number(confidence)} aria-hidden="true" />
+          </>
+        )}
       </td>
       <td class="line__dates">
         {sides.map(({ side, name }) => (
           <span key={name}>{side.date !== null && (isSameDate ? formatDate(side.date) : <mark>{formatDate(side.date)}</mark>)}</span>
         ))}
       </td>
-      <td class="line__texts">
-        {sides.map(({ side, other, name }) => (
-          <span key={name} class={`tick tick--${name} clip`} title={side.text}>
-            <Marked text={side.text} others={[other.text]} />
-          </span>
-        ))}
-      </td>
+      {rule === MANUAL_RULE ? (
+        <HandTexts row={row} details={details} />
+      ) : (
+        <td class="line__texts">
+          {sides.map(({ side, other, name }) => (
+            <span key={name} class={`tick tick--${name} clip`} title={side.text}>
+              <Marked text={side.text} others={[other.text]} />
+            </span>
+          ))}
+        </td>
+      )}
       <td class="line__amounts num">
         {sides.map(({ side, name }) => (
           <Amount key={name} side={side} isSame={isSameAmount} />
         ))}
       </td>
     </>
+  )
+}
+
+/** Rows that a person put together, by their names. */
+function HandTexts({ row, details }: { readonly row: MatchRow; readonly details: Details<MatchDetail> }) {
+  const { ref, value } = useDetail<MatchDetail, HTMLTableCellElement>(details, row.id)
+  const namesOf = (records: readonly RecordView[]) =>
+    records.map((record) => record.reference ?? record.externalId ?? `Row ${record.rowNo}`)
+  const sides = [
+    { name: 'left', text: value == null ? row.left.text : namesOf(value.leftRecords).join(' + ') },
+    { name: 'right', text: value == null ? row.right.text : namesOf(value.rightRecords).join(' + ') },
+  ]
+  return (
+    <td ref={ref} class="line__texts">
+      {sides.map(({ name, text }) => (
+        <span key={name} class={`tick tick--${name} clip`} title={text}>
+          {text}
+        </span>
+      ))}
+    </td>
   )
 }
 

@@ -57,7 +57,7 @@ export function RecordPicker({ room, side, picked, taken, mayPick, userId, onPic
           id={`search-${side}`}
           type="search"
           aria-label={`Search the ${side} side`}
-          placeholder="Search id, reference, name, memo"
+          placeholder="Search amount, id, reference, name, memo"
           value={query}
           onInput={(event) => setQuery(event.currentTarget.value)}
           onKeyDown={(event) => event.key === 'Escape' && event.currentTarget.blur()}

@@ -1,14 +1,14 @@
 import type { MatchExplanation } from '../../protocol/views.js'
-import { formatLine, formatSigns, sentence } from '../format.js'
+import { formatAmount, formatLine, formatSigns, sentence } from '../format.js'
 
 /** Why the engine thinks so: what each comparison added, then the limits that both rows met. */
-export function Why({ explanation }: { readonly explanation: MatchExplanation }) {
+export function Why({ explanation, currency }: { readonly explanation: MatchExplanation; readonly currency: string | null }) {
   const { gates, levels, prior, margin, alternatives } = explanation
   const largest = Math.max(1, ...levels.map(({ weight }) => Math.abs(Number(weight))))
   return (
     <section class="why">
       <h2>Why</h2>
-      <p>{formatLine(explanation.summary)}</p>
+      <p>{formatLine(explanation.summary, currency)}</p>
       {levels.length > 0 && (
         <table class="why__levels">
           <caption class="hidden">What speaks for it and against it, in bits</caption>
@@ -37,7 +37,9 @@ export function Why({ explanation }: { readonly explanation: MatchExplanation })
           {gates.map((gate) => (
             <li key={`${gate.field} ${gate.allowed}`}>
               {sentence(gate.field)}{' '}
-              {gate.difference === null || gate.difference === '0' ? 'is equal' : formatSigns(`${gate.difference} apart`)}
+              {gate.difference === null || gate.difference === '0'
+                ? 'is equal'
+                : `${gate.field === 'amount' ? formatAmount(gate.difference, currency) : formatSigns(gate.difference)} apart`}
               {gate.allowed !== 'equal' && <span class="muted">, allowed {formatSigns(gate.allowed)}</span>}
             </li>
           ))}

@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest'
+import { type Activity, describe, withActivity } from '../../src/dashboard/activity.js'
+import type { EventData, EventType } from '../../src/protocol/events.js'
+import { matchView } from './match-view.js'
+
+const ANA = { id: 'ana', name: 'Ana' }
+const nameOf = (user: string) => (user === 'ana' ? 'Ana' : user)
+const lineOf = <Type extends EventType>(type: Type, data: EventData[Type], actor: string | null = 'ana') => {
+  // The type says which data it has; the compiler does not follow that through a generic.
+  const event = { seq: 1, id: 'e', at: '2026-03-01T09:00:00.000Z', type, actor, data } as unknown as Parameters<typeof describe>[0]
+  const line = describe(event, nameOf)
+  return line && `${line.who ?? '-'} ${line.text}`
+}
+
+test('many at once, and their way back, are told with a name and in other words', () => {
+  const filter = { minConfidence: '0.95', rule: null }
+  expect(lineOf('matches.decided', { filter, count: 42, undone: false })).toBe('Ana confirmed 42 suggestions at ≥ 95% at once')
+  expect(lineOf('matches.decided', { filter: { act: 'x' }, count: 42, undone: true })).toBe('Ana took 42 decisions back')
+})
+
+test('a match by hand, one that was taken apart and one whose rows went elsewhere are told apart', () => {
+  const match = matchView('a', { rule: 'manual', left: ['l1', 'l2'], status: 'confirmed', decidedBy: ANA })
+  expect(lineOf('match.created', { match })).toBe('Ana matched 3 rows by hand')
+  expect(lineOf('match.removed', { match: { ...match, status: 'removed' } })).toBe('Ana took a match apart')
+  expect(lineOf('match.removed', { match: { ...match, status: 'removed', decidedBy: null } })).toBe('Ana took a match by hand back')
+  expect(lineOf('match.removed', { match: matchView('b', { status: 'removed' }) })).toBeNull()
+})
+
+test('of one act the first line stands, whatever followed from it', () => {
+  const line = (id: string, at: string): Activity => ({ id, at, who: 'Ana', text: id })
+  const lines = ['a', 'b', 'a'].reduce<readonly Activity[]>((held, id) => withActivity(held, line(id, '09:00')), [])
+  expect(lines.map(({ id }) => id)).toEqual(['a'])
+  expect(withActivity(lines, line('c', '09:01')).map(({ id }) => id)).toEqual(['c', 'a'])
+})
