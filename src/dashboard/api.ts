@@ -75,6 +75,13 @@ export interface BulkFilter {
   readonly rule?: string
 }
 
+/** What a bulk decision would come to. */
+export interface BulkPreview {
+  readonly count: number
+  /** Sums of the rows, per currency. */
+  readonly value: readonly { readonly currency: string; readonly left: string; readonly right: string }[]
+}
+
 /** A match as it is after an act that can be undone. */
 export interface Acted {
   readonly act: string
@@ -168,7 +175,7 @@ export const api = {
   decide: (project: string, items: readonly DecisionItem[]) =>
     request<{ act: string; items: readonly DecisionResult[] }>('POST', `/v1/projects/${project}/decisions`, { body: { items } }),
   countBulk: (project: string, filter: BulkFilter) =>
-    request<{ count: number }>('POST', `/v1/projects/${project}/decisions/bulk`, { body: { filter, dryRun: true } }),
+    request<BulkPreview>('POST', `/v1/projects/${project}/decisions/bulk`, { body: { filter, dryRun: true } }),
   decideBulk: (project: string, filter: BulkFilter, expectedCount: number) =>
     request<{ act: string; count: number }>('POST', `/v1/projects/${project}/decisions/bulk`, { body: { filter, expectedCount } }),
   undo: (project: string, act: string) => request<{ count: number }>('POST', `/v1/projects/${project}/decisions/undo`, { body: { act } }),

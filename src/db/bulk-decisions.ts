@@ -19,6 +19,30 @@ export async function countConfirmable(db: Db, project: ProjectId, filter: BulkF
   return (await choose(db, project, filter)).count
 }
 
+/** What matches come to in one currency; `XXX`: their rows name none. */
+export interface Value {
+  readonly currency: string
+  /** Sums of the rows that have an amount, decimal text. */
+  readonly left: string
+  readonly right: string
+}
+
+/** How many suggestions {@link confirmAll} would confirm now, and what they are worth. */
+export async function previewConfirmable(
+  db: Db,
+  project: ProjectId,
+  filter: BulkFilter,
+): Promise<{ readonly count: number; readonly value: readonly Value[] }> {
+  const { count, losers } = await choose(db, project, filter)
+  const value = await db.$queryRaw<Value[]>`
+    select coalesce(l.currency, r.currency, 'XXX') as currency, trim_scale(coalesce(sum(l.amount), 0))::text as left,
+      trim_scale(coalesce(sum(r.amount), 0))::text as right
+    from matches m left join records l on l.id = m.left_id left join records r on r.id = m.right_id
+    where ${candidates(project, filter)} and m.id <> all(${losers}::uuid[])
+    group by 1 order by 1`
+  return { count, value }
+}
+
 /**
  * Confirms all suggestions of the filter in one transaction. Of several that share a record the most confident wins, of equal ones the
  * one found first; the others are taken back like every rival. One event tells of all.

@@ -29,6 +29,8 @@ export interface ExportedMatch {
   readonly summary: string | null
   readonly decidedBy: string | null
   readonly decidedAt: Date | null
+  /** The last one that somebody wrote with a decision. */
+  readonly note: string | null
   /** Of both sides: the match's own, or those that a part of it adds, of which one may be missing. */
   readonly left: ExportedRecord | null
   readonly right: ExportedRecord | null
@@ -44,6 +46,9 @@ export interface ExportedBreak {
   readonly nearestExternalId: string | null
   readonly amountDifference: string | null
   readonly daysApart: number | null
+  readonly owner: string | null
+  /** Civil date. */
+  readonly due: string | null
 }
 
 export interface ExportedRecordState {
@@ -77,6 +82,9 @@ export function exportedMatches(db: Db, project: ProjectId): AsyncGenerator<Expo
       select m.id::text, coalesce(m.part_of, m.id)::text as match, m.status, m.automatic, m.rule, m.confidence::text,
         case when m.part_of is null then trim_scale(m.amount_difference)::text end as "amountDifference",
         m.explanation->>'summary' as summary, u.name as "decidedBy", m.decided_at as "decidedAt",
+        case when m.decided_by is not null then (
+          select d.note from decisions d where d.match_id = coalesce(m.part_of, m.id) and d.note is not null order by d.version desc limit 1
+        ) end as note,
         case when l.id is not null then ${recordJson('l', 'ls')} end as left, case when r.id is not null then ${recordJson('r', 'rs')} end as right
       from matches m
       left join records l on l.id = m.left_id left join sources ls on ls.id = l.source_id
@@ -93,8 +101,8 @@ export function exportedBreaks(db: Db, project: ProjectId): AsyncGenerator<Expor
     (after) => db.$queryRaw<ExportedBreak[]>`
       select b.id::text, b.side, b.status, b.reason, ${recordJson('r', 's')} as record, b.nearest_miss->>'text' as "nearestMiss",
         b.nearest_miss->>'externalId' as "nearestExternalId", b.nearest_miss->>'amountDifference' as "amountDifference",
-        (b.nearest_miss->>'daysApart')::int as "daysApart"
-      from breaks b join records r on r.id = b.record_id join sources s on s.id = r.source_id
+        (b.nearest_miss->>'daysApart')::int as "daysApart", u.name as owner, to_char(b.due_at at time zone 'UTC', 'YYYY-MM-DD') as due
+      from breaks b join records r on r.id = b.record_id join sources s on s.id = r.source_id left join users u on u.id = b.assignee
       where b.project_id = ${project}::uuid ${afterId('b', after)}
       order by b.id limit ${PAGE_ROWS}`,
   )

@@ -90,6 +90,7 @@ const MATCH_COLUMNS: readonly Column<ExportedMatch>[] = [
   text('explanation', (row) => row.summary),
   text('decidedBy', (row) => row.decidedBy),
   text('decidedAt', (row) => row.decidedAt?.toISOString() ?? null),
+  text('note', (row) => row.note),
 ]
 
 const BREAK_COLUMNS: readonly Column<ExportedBreak>[] = [
@@ -102,6 +103,8 @@ const BREAK_COLUMNS: readonly Column<ExportedBreak>[] = [
   text('nearestExternalId', (row) => row.nearestExternalId),
   number('amountDifference', (row) => row.amountDifference),
   number('daysApart', (row) => row.daysApart),
+  text('owner', (row) => row.owner),
+  text('due', (row) => row.due),
 ]
 
 const RECORD_COLUMNS: readonly Column<ExportedRecordState>[] = [

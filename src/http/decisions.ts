@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { confirmAll, countConfirmable } from '../db/bulk-decisions.js'
+import { confirmAll, previewConfirmable } from '../db/bulk-decisions.js'
 import { DECISIONS, type DecisionOutcome, decide } from '../db/decisions.js'
 import { findMissingMatches } from '../db/matches.js'
 import { undo } from '../db/undo.js'
@@ -62,7 +62,7 @@ export function decisionRoutes(app: HttpApp, context: HttpContext): void {
     const { filter, expectedCount } = request.body
     const entrance = await enter(context, request, request.params.project, 'analyst')
     const { project } = entrance
-    if (expectedCount === undefined) return { count: await countConfirmable(db, project, filter) }
+    if (expectedCount === undefined) return previewConfirmable(db, project, filter)
     const act = newAct(entrance)
     const count = await confirmAll(db, act, filter, expectedCount)
     if (count > 0) wakeOutbox(project)

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { confirmAll, countConfirmable } from '../../src/db/bulk-decisions.js'
+import { confirmAll, countConfirmable, previewConfirmable } from '../../src/db/bulk-decisions.js'
 import { decide, listDecisions } from '../../src/db/decisions.js'
 import { getMatch } from '../../src/db/matches.js'
 import type { MatchId } from '../../src/ids.js'
@@ -56,7 +56,18 @@ describe.each(DATABASES)('bulk decisions on $name', ({ create }) => {
     const fourth = await review.match(l3, r2, { confidence: '0.97' })
     const below = await review.match(l3, await right(3), { confidence: '0.5' })
 
-    expect(await count({ minConfidence: '0.9' })).toBe(2)
+    const rows = [
+      [l1, '100.10'],
+      [l2, '7'],
+      [l3, '0.05'],
+      [r1, '100'],
+      [r2, '7.5'],
+    ] as const
+    for (const [id, amount] of rows) await database.db.record.update({ where: { id }, data: { amount } })
+    expect(await previewConfirmable(database.db, review.project, { minConfidence: '0.9' })).toEqual({
+      count: 2,
+      value: [{ currency: 'EUR', left: '107.1', right: '107.5' }],
+    })
     expect(await confirm({ minConfidence: '0.9' }, 2)).toBe(2)
 
     expect(await Promise.all([best, second, third, fourth, below].map(statusOf))).toEqual([

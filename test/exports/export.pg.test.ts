@@ -31,7 +31,7 @@ describe.each(DATABASES)('exports on $name', ({ create }) => {
   test('a match has both sides with file, row, external id, amount and date, and why', async () => {
     const left = await review.record('left', { externalId: 'L1', amount: '-12.50', memo: '=HYPERLINK("x")' })
     const match = await review.match(left, await review.record('right', { externalId: 'R1', amount: '-12.5' }))
-    await decide(database.db, review.act(), { match, version: 1, decision: 'confirm', note: null })
+    await decide(database.db, review.act(), { match, version: 1, decision: 'confirm', note: 'said so on the phone' })
 
     expect(await rowsOf('matches')).toMatchObject([
       {
@@ -51,6 +51,7 @@ describe.each(DATABASES)('exports on $name', ({ create }) => {
         amountDifference: '0',
         explanation: 'same reference, amount equal',
         decidedBy: 'Ana',
+        note: 'said so on the phone',
       },
     ])
   })
@@ -83,9 +84,20 @@ describe.each(DATABASES)('exports on $name', ({ create }) => {
     await decide(database.db, review.act(), { match, version: 1, decision: 'reject', note: null })
 
     expect(await rowsOf('matches')).toEqual([])
+    const mine = { assigneeId: review.act().actor.id, dueAt: '2026-04-01T00:00:00.000Z' }
+    await database.db.break.updateMany({ where: { recordId: left }, data: mine })
     expect(await rowsOf('breaks')).toMatchObject([
-      { side: 'left', externalId: 'L1', reason: 'no-candidate', nearestExternalId: 'R1', daysApart: '0', status: 'open' },
-      { side: 'right', externalId: 'R1', nearestExternalId: 'L1' },
+      {
+        side: 'left',
+        externalId: 'L1',
+        owner: 'Ana',
+        due: '2026-04-01',
+        reason: 'no-candidate',
+        nearestExternalId: 'R1',
+        daysApart: '0',
+        status: 'open',
+      },
+      { side: 'right', externalId: 'R1', nearestExternalId: 'L1', owner: '', due: '' },
     ])
   })
 

@@ -61,7 +61,7 @@ describe('the workflow of a review', () => {
       for (const no of [1, 2]) await pair(no, { confidence: '0.95' })
       const filter = { minConfidence: '0.95' }
       const preview = await call<{ count: number }>('POST', 'decisions/bulk', { filter, dryRun: true })
-      expect([preview.status, preview.body]).toEqual([200, { count: 2 }])
+      expect([preview.status, preview.body]).toEqual([200, { count: 2, value: [{ currency: 'EUR', left: '20', right: '20' }] }])
       await pair(3, { confidence: '0.96' })
 
       const stale = await call<Problem & { count: number }>('POST', 'decisions/bulk', { filter, expectedCount: 2 })

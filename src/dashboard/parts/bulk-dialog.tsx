@@ -1,9 +1,9 @@
 import '../styles/bulk.css'
 import { useEffect, useState } from 'preact/hooks'
 import { announce } from '../announce.js'
-import { type ApiError, api, asApiError } from '../api.js'
+import { type ApiError, api, asApiError, type BulkPreview } from '../api.js'
 import { messageOf } from '../deciding.js'
-import { formatAmount, formatConfidence, formatCount } from '../format.js'
+import { currencyCode, formatAmount, formatConfidence, formatCount } from '../format.js'
 import type { MatchList } from '../match-list.js'
 import type { MatchRow } from '../matches.js'
 import { showToast } from '../toasts.js'
@@ -24,6 +24,7 @@ export function BulkDialog({ project, list, rules, onClose }: BulkDialogProps) {
   const [minConfidence, setMinConfidence] = useState(list.filter.minConfidence ?? DEFAULT_LIMIT)
   const [rule, setRule] = useState(list.filter.rule)
   const [count, setCount] = useState<number | null>(null)
+  const [value, setValue] = useState<BulkPreview['value']>([])
   const [problem, setProblem] = useState<string | null>(null)
   const [isBusy, setBusy] = useState(false)
   const filter = { minConfidence, ...(rule === null ? {} : { rule }) }
@@ -31,10 +32,12 @@ export function BulkDialog({ project, list, rules, onClose }: BulkDialogProps) {
   useEffect(() => {
     let isCurrent = true
     setCount(null)
+    setValue([])
     api.countBulk(project, filter).then(
       (answer) => {
         if (!isCurrent) return
         setCount(answer.count)
+        setValue(answer.value)
         announce(`${formatCount(answer.count)} suggestions`, 'answer')
       },
       (failure: unknown) => isCurrent && setProblem(messageOf(asApiError(failure))),
@@ -65,6 +68,7 @@ export function BulkDialog({ project, list, rules, onClose }: BulkDialogProps) {
           `Somebody decided meanwhile: ${now === null ? 'another number meets' : now === 1 ? '1 suggestion meets' : `${formatCount(now)} suggestions meet`} this now, not ${formatCount(count)}. Nothing was confirmed.`,
         )
         setCount(now)
+        setValue([])
       } else setProblem(messageOf(error))
     }
     setBusy(false)
@@ -120,6 +124,16 @@ export function BulkDialog({ project, list, rules, onClose }: BulkDialogProps) {
             </>
           )}
         </p>
+        {value.length > 0 && (
+          <ul class="small bulk__value">
+            {value.map(({ currency, left, right }) => (
+              <li key={currency}>
+                Left {formatAmount(left, currency)}, right {formatAmount(right, currency)}{' '}
+                <span class="code">{currencyCode(currency)}</span>
+              </li>
+            ))}
+          </ul>
+        )}
         {least.length > 0 && <Least rows={least} />}
         <p class="muted small">
           Where two share a row, the surer one is confirmed. Everybody here sees it; you can take it back for ten seconds.
