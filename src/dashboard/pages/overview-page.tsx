@@ -25,19 +25,22 @@ export function OverviewPage({ room, state, blocked, user }: OpenProjectProps) {
   const hasResult = isSettled(state)
   if (counts.all === 0 && job === null) {
     return (
-      <Empty
-        title="Nothing to compare yet"
-        action={
-          mayWork && (
-            <a class="button button--primary" href={routeHref(project.id, 'import')}>
-              Import two files
-            </a>
-          )
-        }
-      >
-        Import a file for each side, say the bank’s and the ledger’s. Matching then finds the pairs, and everyone in the project sees it
-        happen.
-      </Empty>
+      <div class="overview__begin">
+        <Empty
+          title="Nothing to compare yet"
+          action={
+            mayWork && (
+              <a class="button button--primary" href={routeHref(project.id, 'import')}>
+                Import two files
+              </a>
+            )
+          }
+        >
+          Import a file for each side, say the bank’s and the ledger’s. Matching then finds the pairs, and everyone in the project sees it
+          happen.
+        </Empty>
+        <PeoplePanel room={room} role={state.role} userId={user.id} />
+      </div>
     )
   }
   return (

@@ -1,4 +1,5 @@
 import { MATCH_STATUSES } from '../../protocol/views.js'
+import { formatConfidence } from '../format.js'
 import type { MatchFilter } from '../match-list.js'
 import { MANUAL_RULE, ruleName } from '../matches.js'
 
@@ -44,7 +45,7 @@ export function MatchFilters({
           <option value="">Any</option>
           {CONFIDENCES.map((value) => (
             <option key={value} value={value}>
-              at least {Number(value) * 100}%
+              at least {formatConfidence(value)}
             </option>
           ))}
         </select>

@@ -4,17 +4,10 @@ import { useEffect, useState } from 'preact/hooks'
 import { type MemberView, ROLES, type Role } from '../../protocol/views.js'
 import { api, asApiError } from '../api.js'
 import { messageOf } from '../deciding.js'
+import { sentence } from '../format.js'
 import { userIdOf } from '../people.js'
 import type { Room } from '../room.js'
 import { Avatar } from './avatar.js'
-
-/** What each role may, in the words of those who have it. */
-const ROLE_NAMES: Readonly<Record<Role, string>> = {
-  viewer: 'Viewer: looks',
-  analyst: 'Analyst: imports, decides',
-  approver: 'Approver: decides',
-  admin: 'Admin: also adds people',
-}
 
 export interface MembersDialogProps {
   readonly room: Room
@@ -94,7 +87,7 @@ export function MembersDialog({ room, role, userId, onClose }: MembersDialogProp
                   </button>
                 </>
               ) : (
-                <span class="muted">{given}</span>
+                <span class="muted">{given !== null && sentence(given)}</span>
               )}
             </li>
           ))}
@@ -154,8 +147,8 @@ function AddMember(props: { readonly isBusy: boolean; readonly onAdd: (id: strin
         Add
       </button>
       <p class="muted small">
-        The id is that of their sign-in link; of the name it is made by itself. They see the project at once, also before they first signed
-        in.
+        Viewers look, analysts and approvers import and decide, admins also add people. The id is made of the name, as in their sign-in
+        link; who is added sees the project at once.
       </p>
     </form>
   )
@@ -180,7 +173,7 @@ function RoleSelect(props: {
     >
       {ROLES.map((known) => (
         <option key={known} value={known}>
-          {ROLE_NAMES[known]}
+          {sentence(known)}
         </option>
       ))}
     </select>
