@@ -38,8 +38,8 @@ export interface OutboxOptions {
   readonly sweepMs?: number
 }
 
-/** Rows that are read at once; with a tombstone each they are 200 items of the 1 000 that a publish may have. */
-const MAX_ROWS = 100
+/** Rows that are read at once; with a tombstone each they are 500 items of the 1 000 that a publish may have. */
+const MAX_ROWS = 250
 /** Projects of one sweep; the next one takes the rest. */
 const MAX_PROJECTS = 100
 const SWEEP_MS = 1_000

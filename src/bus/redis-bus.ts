@@ -95,7 +95,11 @@ export class RedisBus implements Bus {
         if (this.#isStopped) return
         options.onConnection?.(name, state)
         if (state === 'lost') this.#probe.lost()
-        else if (name === 'commands') this.#probe.sendNow()
+        else if (name === 'commands') {
+          this.#probe.sendNow()
+          // Subscriptions that came back before had nobody to ask.
+          void this.#checkSilent()
+        }
         // Until it has subscribed anew.
         if (name === 'subscriptions') this.#isSubscribed = false
       })

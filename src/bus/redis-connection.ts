@@ -8,7 +8,7 @@ const COMMAND_TIMEOUT_MS = 2_000
 const SOCKET_TIMEOUT_MS = 3_000
 const CONNECT_TIMEOUT_MS = 5_000
 /** Reconnecting waits between a quarter of and all of `min(max, min × 2^k)`: never a busy loop, never all at once, and soon enough when it is back. */
-const RECONNECT = { minDelayMs: 100, maxDelayMs: 1_000 }
+const RECONNECT = { minDelayMs: 100, maxDelayMs: 500 }
 
 const SETTINGS = {
   lazyConnect: true,

@@ -144,7 +144,7 @@ export class Room {
    */
   async admit(member: Member, { ref, role, since }: Entrance): Promise<'joined' | 'refused' | 'closed' | 'broken'> {
     const generation = this.#generation
-    const start = (since && (await this.#resume(since, generation))) ?? (await this.#begin())
+    const start = (since && (await this.#resume(since, generation))) ?? (await this.#begin(since))
     if (!start) return 'refused'
     for (;;) {
       while (member.isBackedUp) await member.drained()
@@ -210,9 +210,20 @@ export class Room {
     return { mode: 'resumed', position, generation }
   }
 
-  async #begin(): Promise<Start | null> {
+  async #begin(since: Position | null): Promise<Start | null> {
     const shared = await this.#snapshots.share()
-    return shared && { mode: 'snapshot', position: shared.position, generation: shared.generation, shared }
+    if (!shared) return null
+    // Who has heard another history gets what this one has told from its beginning, if that is there: a snapshot has the state, not the news,
+    // and what waited while the bus was away went out before anybody had joined again.
+    const beginning: Position = { epoch: shared.position.epoch, seq: 0, id: '' }
+    const isNewHere = since !== null && since.epoch !== beginning.epoch
+    const position = isNewHere && (await this.#reaches(beginning)) ? beginning : shared.position
+    return { mode: 'snapshot', position, generation: shared.generation, shared }
+  }
+
+  /** Whether everything that was told after the position can be had. */
+  async #reaches(position: Position): Promise<boolean> {
+    return this.#feed.recentAfter(position.seq) !== null || (await this.#stream.read(position).catch(() => null)) !== null
   }
 
   /** Null when the events that belong into it must be read again. */

@@ -95,8 +95,33 @@ describe('resuming', () => {
     expect(snapshots).toBe(0)
   })
 
+  test('[J4] who has heard another history gets with its snapshot what this one has told from its beginning, if that is there', async () => {
+    await open()
+    const head = await publish(150)
+    const of = (epoch: string) => ({ ...head, epoch })
+    const ana = await fixture.signIn('ana')
+    const joined = await ana.joined(project, of('another'))
+    const beginning = { epoch: head.epoch, seq: 0, id: '' }
+    expect(joined).toMatchObject({ mode: 'snapshot', position: beginning, events: [], snapshot: { project: { id: project } } })
+    expect(await collect(ana, [], 150)).toEqual(range(1, 150))
+    expect((await bus.head(project)).epoch).toBe(head.epoch)
+    // Who knows nothing wants no news of before.
+    const ben = await fixture.signIn('ben')
+    expect(await ben.joined(project)).toMatchObject({ mode: 'snapshot', position: head })
+    await publish(1)
+    expect(await collect(ana, [], 151)).toEqual([151])
+  })
+
+  test('[J4] who has heard another history of which not all is kept gets the snapshot alone', async () => {
+    await open()
+    const head = await publish(500)
+    const ana = await fixture.signIn('ana')
+    expect(await ana.joined(project, { ...head, epoch: 'another' })).toMatchObject({ mode: 'snapshot', position: head })
+    await publish(1)
+    expect(seqs((await ana.next('deliver')).events)).toEqual([501])
+  })
+
   test.each<[string, (head: Position) => Position]>([
-    ['another epoch', (head) => ({ ...head, epoch: 'another' })],
     ['another id at that place', (head) => ({ ...head, id: 'another' })],
     ['another id further back', (head) => ({ ...head, seq: head.seq - 2 })],
     ['a place beyond the head', (head) => ({ ...head, seq: head.seq + 1 })],
