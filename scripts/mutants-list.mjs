@@ -16,6 +16,14 @@ const bus = ['test/bus/memory-bus.test.ts']
 const presence = [`${S}/presence.test.ts`]
 const claims = [`${S}/claims.test.ts`]
 const people = [...presence, ...claims, `${S}/people-random.test.ts`]
+// Several processes
+const redisBus = ['test/bus/redis-bus.redis.test.ts']
+const epochs = ['test/bus/epochs.redis.test.ts']
+const outbox = ['test/bus/outbox.pg.test.ts']
+const queue = ['test/publishing/event-publisher.test.ts']
+const probe = ['test/bus/probe.test.ts']
+const readiness = ['test/http/readiness.test.ts']
+const revocations = [`${S}/revocations.test.ts`]
 // Its first fault ends it: who is caught is caught soon.
 const simulation = ['test/simulation/simulation.test.ts']
 const ws = ['test/transport/ws.test.ts']
@@ -212,7 +220,7 @@ export const MUTANTS = [
   // Bus
   ['bus/memory-bus.ts', 'if (version <= stored ||', 'if (version < stored ||', 'the same version is taken again', bus],
   ['bus/memory-bus.ts', 'news.events.get(seq)?.id === id', 'news.events.has(seq)', 'any id can be resumed', bus],
-  ['bus/memory-bus.ts', ' ?? news.ids.previous.get(item.id)', '', 'an id is forgotten within ten minutes', bus],
+  ['bus/memory-bus.ts', ' ?? news.ids.previous.get(id)', '', 'an id is forgotten within ten minutes', bus],
   ['bus/memory-bus.ts', 'if (epoch !== news.epoch) return false', '', 'another epoch is resumed', bus],
   ['bus/memory-bus.ts', 'if (++live > MAX_LIVE_KEYS)', 'if (++live > 2 * MAX_LIVE_KEYS)', 'too many live keys', bus],
   // Presence
@@ -451,4 +459,93 @@ export const MUTANTS = [
   ['client/connection.ts', 'if (leftMs > 0) this.#watch(leftMs)', 'if (leftMs > 0) return', 'silence is looked at once', client],
   ['client/connection.ts', 'token === this.#token || ', '', 'the same token is sent again as it expires', client],
   ['client/link.ts', '(isExpired && link.isExpired)', 'false', 'an expired token is tried for ever', client],
+  // Queued publications
+  [
+    'publishing/event-publisher.ts',
+    "outcome === 'unknown' ? 'doubtful' : null",
+    'null',
+    'what may be published already is not looked for',
+    queue,
+  ],
+  [
+    'publishing/event-publisher.ts',
+    'if (await queue?.isNeeded(project)) return this.#enqueue',
+    'if (queue === null) return this.#enqueue',
+    'what is published overtakes what waits',
+    queue,
+  ],
+  ['publishing/event-publisher.ts', '|| events.length === 0', '', 'latest values alone are said to be taken', queue],
+  ['publishing/publication-queue.ts', 'if (isBusAway()) return true', '', 'a bus that is away is tried', queue],
+  ['db/outbox.ts', 'and o.no <= p.outbox_no', 'and o.no <= -p.outbox_no', 'any number of events may wait', outbox],
+  ['db/outbox.ts', 'item.origin, moved.outbox_no\n', 'item.origin, null\n', 'what was published together goes out apart', outbox],
+  ['bus/outbox.ts', 'before.length > 0 ? before :', 'before.length > 0 ? rows :', 'a batch is cut where a reading ends', outbox],
+  ['bus/outbox.ts', '...(origin !== null && { origin })', '', 'what waits is published whatever its id', outbox],
+  // The outbox and another history
+  ['bus/outbox.ts', '          isBeginning = true\n', '', 'a history that has taken nothing takes nothing', outbox],
+  ['bus/outbox.ts', '    await this.#options.reopenRecent(project)\n', '', 'what was sent just before a loss is lost', outbox],
+  [
+    'db/outbox.ts',
+    'published_at > now() - make_interval(secs',
+    'published_at > now() - make_interval(days',
+    'a day of news goes out again',
+    outbox,
+  ],
+  // Epochs
+  ['bus/redis-subscription.ts', '    await endEpoch(known.epoch)\n', '', 'a history that went back goes on', epochs],
+  [
+    'bus/redis-subscription.ts',
+    'return own !== undefined && own.id !== known.id',
+    'return false',
+    'another event in a known place is not seen',
+    epochs,
+  ],
+  [
+    'bus/redis-subscription.ts',
+    '(this.#ids.get(event.seq) ?? event.id) !== event.id',
+    'event.id === ""',
+    'what a history that went back publishes is dropped',
+    epochs,
+  ],
+  ['bus/redis-bus.ts', '|| hasLost(meta, found))', ')', 'whoever reads does not see a lost key', epochs],
+  ['bus/redis-bus.ts', 'await this.#endEpoch(project, before.epoch)', '', 'what is published into a lost history is lost with it', epochs],
+  ['bus/publish.lua', 'epoch == ends or hasLost()', 'epoch == ends', 'a lost key is nothing', epochs],
+  ['bus/publish.lua', 'or epoch == ends or', 'or ends or', 'each who finds a loss changes the epoch', redisBus],
+  [
+    'bus/publish.lua',
+    'meta = { nil, nil, nil, nil, nil, meta[5] or meta[6] }',
+    'meta = {}',
+    'how far the outbox had come is forgotten',
+    epochs,
+  ],
+  ['bus/publish.lua', '- MAX_EARLY_MS) end', '+ 100000) end', 'a stream that expired is lost', epochs],
+  // Ids of what waits
+  ['bus/publish.lua', "or item.version == 'd' and inStream(item)", '', 'what was published in doubt is published twice', redisBus],
+  [
+    'bus/publish.lua',
+    "if item.version ~= '' and not known then remember",
+    "if item.version == 'x' then remember",
+    'what waited is not remembered',
+    redisBus,
+  ],
+  // Delivery, readiness, revocation
+  ['bus/probe.ts', 'if (no < this.#countsFrom) return', '', 'a probe of before the loss counts', probe],
+  ['bus/probe.ts', 'this.#away.since = now', 'this.#away.since = this.#away.since', 'who stood still takes the connection for dead', probe],
+  ['bus/probe.ts', 'now - away.since >= DEAD_MS', 'now - away.since >= 3 * DEAD_MS', 'a dead connection is found late', probe],
+  ['http/readiness.ts', 'newest < OTHERS_MS', 'newest < 2 * OTHERS_MS', 'when nobody hears anything nobody is ready', readiness],
+  ['http/readiness.ts', "isServing() && delivery !== 'deaf'", 'isServing()', 'a deaf process stays ready', readiness],
+  [
+    'sessions/revocation-poll.ts',
+    'if (!before.has(id)) onRevoked',
+    'onRevoked',
+    'what was revoked is obeyed with each reading',
+    revocations,
+  ],
+  [
+    'sessions/revocation-poll.ts',
+    'this.#since = reading.until',
+    'this.#since = new Date(reading.until.getTime() + 60_000)',
+    'readings do not overlap',
+    revocations,
+  ],
+  ['sessions/room.ts', 'since.epoch !== beginning.epoch', 'since.epoch === ""', 'what a new history has told is not told', resume],
 ].map(([file, from, to, what, tests, ...more]) => ({ file: `src/${file}`, edits: [[from, to], ...more], what, tests }))

@@ -178,6 +178,24 @@ export function outboxContract(name: string, makeBus: () => Promise<BusUnderTest
       expect(await unpublished()).toBe(0)
     })
 
+    test('[B4] a history that has taken nothing gets what was sent lately, and no more of what all have heard', async () => {
+      await book(...upTo(3).map((no) => ({ data: { no } })))
+      await publisher().flush(project)
+      await db.$executeRaw`update outbox set published_at = published_at - interval '2 minutes' where project_id = ${project}::uuid`
+      await book({ data: { no: 4 } }, { data: { no: 5 } })
+      await publisher().flush(project)
+      await heard(() => expect(numbers()).toEqual(upTo(5)))
+      // As if the bus had lost everything: another project's stream stands for the new history.
+      const anew = newId<ProjectId>()
+      const again = new Listener()
+      await bus.subscribe(anew, again)
+      await book({ data: { no: 6 } })
+      await publisher((_, items) => bus.publish(anew, items)).flush(project)
+      await heard(() => expect(again.events.map(({ id }) => id)).toHaveLength(3))
+      expect(again.events.slice(0, 2).map(({ id }) => id)).toEqual(listener.events.slice(3).map(({ id }) => id))
+      expect(await unpublished()).toBe(0)
+    })
+
     async function readPendingAll() {
       const rows = await db.outbox.findMany({ where: { projectId: project }, orderBy: { no: 'asc' } })
       return rows.map(({ no, type, eventId, body }) => ({ kind: 'outbox' as const, no, type, id: eventId, body }))

@@ -159,6 +159,16 @@ describe('publish.lua, called from any language', () => {
     expect((await call([['o5', 'a.b', 'next', '', body]]))[2]).toBe('4')
   })
 
+  test('[B5] an epoch is ended by who names it, once: who comes later ends nothing', async () => {
+    const end = (epoch: string) =>
+      redis.eval(SCRIPT, 6, ...keysAt(Date.now()), '1', String(Date.now()), 'publish', '0', epoch) as Promise<string[]>
+    const [first] = await call([['e', 'a.b', 'x', '', '{"data":{}}']])
+    const [second, n] = await end(first!)
+    expect([second === first, n]).toEqual([false, '0'])
+    expect(await end(first!)).toEqual([second, '0'])
+    expect(await call([['e', 'a.b', 'x', '', '{"data":{}}']])).toEqual([second, '1', '1'])
+  })
+
   test('[B5] every key expires, and a history without meta is another one with nothing of the old', async () => {
     const item = ['e', 'a.b', 'x', '', '{"data":{}}']
     const [epoch] = await call([item, ['l', 'a.b', 'k', '', '{"data":{}}']])

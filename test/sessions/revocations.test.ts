@@ -65,7 +65,7 @@ describe('what was revoked and not heard', () => {
     expect(ana.take()).toEqual([{ type: 'left', ref: null, project, reason: 'deleted' }])
   })
 
-  test('each is obeyed once, and nobody asks while nobody is here', async () => {
+  test('[C9] each is obeyed once, and nobody asks while nobody is here', async () => {
     await clock.advance(5_000)
     expect(asked).toEqual([])
     const ana = await fixture.joined('ana', project)
