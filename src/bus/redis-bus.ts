@@ -28,6 +28,7 @@ import { type Delivery, Probe } from './probe.js'
 import { available, redisConnection } from './redis-connection.js'
 import { entriesOf, hasLost, headOf, isBehind, latestOf, latestValuesOf, MUST_BE, outboxStateOf, resultOf } from './redis-replies.js'
 import { type ProjectReading, RedisSubscription } from './redis-subscription.js'
+import { Silence, SWEEP_MS } from './silence.js'
 
 export interface RedisBusOptions {
   /** `redis://` or `rediss://`. */
@@ -48,9 +49,6 @@ export interface RedisBusOptions {
 
 const DEFAULTS = { prefix: 'tallyroom', streamMaxEvents: 10_000, streamMaxAgeMs: 3_600_000 }
 
-/** A project silent for this long is compared with its meta (B2); with the sweep and its jitter within 4 s (D7). */
-const SILENCE_MS = 3_000
-const SWEEP_MS = 500
 /** Of ioredis: a connection that is ended on purpose comes back only when it is told to. */
 const RECONNECT = true
 /** Redis counts entries, not bytes: the first page shows how large they are, and is not much too much when they are as large as they can be. */
@@ -75,7 +73,7 @@ export class RedisBus implements Bus {
   readonly #probe: Probe
   readonly #onEpoch: RedisBusOptions['onEpoch']
   readonly #subscriptions = new Map<string, Set<RedisSubscription>>()
-  readonly #heardAt = new Map<string, number>()
+  readonly #silence: Silence
   #sweep: NodeJS.Timeout | null = null
   #isChecking = false
   #isSubscribed = false
@@ -98,13 +96,18 @@ export class RedisBus implements Bus {
         else if (name === 'commands') {
           this.#probe.sendNow()
           // Subscriptions that came back before had nobody to ask.
-          void this.#checkSilent()
+          void this.#silence.check()
         }
         // Until it has subscribed anew.
         if (name === 'subscriptions') this.#isSubscribed = false
       })
     this.#commands = connection('commands')
     this.#subscriber = connection('subscriptions')
+    this.#silence = new Silence({
+      commands: this.#commands,
+      key: (project, name) => this.#key(project, name),
+      subscriptions: this.#subscriptions,
+    })
     this.#probeChannel = `${prefix}:{tallyroom}:probe:${newId()}`
     this.#probe = new Probe({
       isConnected: () => this.#isSubscribed && !this.isAway,
@@ -138,7 +141,7 @@ export class RedisBus implements Bus {
     this.#sweep = setInterval(() => {
       if (this.#isChecking) return
       this.#isChecking = true
-      void this.#checkSilent().finally(() => {
+      void this.#silence.check().finally(() => {
         this.#isChecking = false
       })
     }, SWEEP_MS)
@@ -190,7 +193,7 @@ export class RedisBus implements Bus {
     else this.#subscriptions.set(channel, new Set([subscription]))
     try {
       await available(() => this.#subscriber.subscribe(channel))
-      this.#heardAt.set(channel, performance.now())
+      this.#silence.heard(channel)
       return { ...(await subscription.begin()), close: () => this.#unsubscribe(channel, subscription) }
     } catch (error) {
       await this.#unsubscribe(channel, subscription)
@@ -354,7 +357,7 @@ export class RedisBus implements Bus {
     }
     const subscriptions = this.#subscriptions.get(channel)
     if (!subscriptions) return
-    this.#heardAt.set(channel, performance.now())
+    this.#silence.heard(channel)
     let message: ReturnType<typeof parseBusMessage> | undefined
     for (const subscription of subscriptions) {
       message ??= parseBusMessage(subscription.project, text)
@@ -369,7 +372,7 @@ export class RedisBus implements Bus {
     subscriptions?.delete(subscription)
     if (subscriptions?.size !== 0) return
     this.#subscriptions.delete(channel)
-    this.#heardAt.delete(channel)
+    this.#silence.forget(channel)
     // A connection that is lost has no subscriptions either.
     await this.#subscriber.unsubscribe(channel).catch(() => undefined)
   }
@@ -393,41 +396,5 @@ export class RedisBus implements Bus {
     this.#isSubscribed = true
     this.#probe.sendNow()
     for (const channel of channels) for (const subscription of this.#subscriptions.get(channel) ?? []) void subscription.heal()
-  }
-
-  /**
-   * Once per sweep: stale subscriptions try again, and projects that have been silent are compared with their meta in one
-   * pipeline, for the message that was the last before silence may have been lost.
-   */
-  async #checkSilent(): Promise<void> {
-    const now = performance.now()
-    const suspects: { channel: string; subscription: RedisSubscription; before: BusHead | null }[] = []
-    const pipeline = this.#commands.pipeline()
-    for (const [channel, heardAt] of this.#heardAt) {
-      const isSilent = now - heardAt >= SILENCE_MS - Math.random() * SWEEP_MS
-      for (const subscription of this.#subscriptions.get(channel) ?? []) {
-        if (subscription.isStale) void subscription.heal()
-        else if (isSilent) {
-          suspects.push({ channel, subscription, before: subscription.head })
-          const { project } = subscription
-          pipeline.hmget(this.#key(project, 'meta'), 'epoch', 'n', ...MUST_BE)
-          pipeline.exists(this.#key(project, 'latest'), this.#key(project, 'stream'))
-        }
-      }
-    }
-    if (suspects.length === 0) return
-    const replies = await pipeline.exec().catch(() => null)
-    if (!replies || replies.some(([error]) => error)) return
-    for (const [index, { channel, subscription, before }] of suspects.entries()) {
-      if (this.#heardAt.has(channel)) this.#heardAt.set(channel, now)
-      // The reply of HMGET, untyped in a pipeline.
-      const meta = (replies[2 * index]?.[1] ?? []) as (string | null)[]
-      const [epoch, n] = meta
-      const isWhole = !hasLost(meta, replies[2 * index + 1]?.[1])
-      const isSame = before !== null && epoch === before.epoch && Number(n) === before.n && isWhole
-      // What arrived since the question makes the answer an old one.
-      if (isSame || subscription.head !== before) continue
-      void subscription.heal()
-    }
   }
 }
