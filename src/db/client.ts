@@ -14,13 +14,14 @@ export interface DatabaseOptions {
   readonly address: { readonly url: string } | { readonly socketDir: string }
   /** Connections. Default 10; always 1 on a socket folder. */
   readonly poolSize?: number
+  /** A process that stands still in a transaction keeps its locks from everybody for so long, then Postgres ends its connection. Default 10 s. */
+  readonly idleInTransactionMs?: number
   /** Shown in `pg_stat_activity`. */
   readonly applicationName: string
 }
 
 /** How long a caller waits for a connection before it is told that the database is busy. */
 const ACQUIRE_TIMEOUT_MS = 10_000
-/** A process that stands still in a transaction keeps its locks from everybody: so long, then Postgres ends its connection. */
 const IDLE_IN_TRANSACTION_MS = 10_000
 /** Longest interactive transaction. */
 const TRANSACTION_TIMEOUT_MS = 60_000
@@ -35,10 +36,15 @@ export interface Database {
  * Opens the pool and proves that the database answers.
  * @throws AppError `DB_BUSY` with the reason when it cannot be reached.
  */
-export async function openDatabase({ address, poolSize = 10, applicationName }: DatabaseOptions): Promise<Database> {
+export async function openDatabase({
+  address,
+  poolSize = 10,
+  idleInTransactionMs = IDLE_IN_TRANSACTION_MS,
+  applicationName,
+}: DatabaseOptions): Promise<Database> {
   const pool = new pg.Pool({
     ...('url' in address
-      ? { connectionString: address.url, max: poolSize, idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS }
+      ? { connectionString: address.url, max: poolSize, idle_in_transaction_session_timeout: idleInTransactionMs }
       : { host: address.socketDir, port: 5432, user: 'postgres', database: 'postgres', max: 1 }),
     connectionTimeoutMillis: ACQUIRE_TIMEOUT_MS,
     application_name: applicationName,

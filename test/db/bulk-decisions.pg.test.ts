@@ -4,9 +4,9 @@ import { decide, listDecisions } from '../../src/db/decisions.js'
 import { getMatch } from '../../src/db/matches.js'
 import type { MatchId } from '../../src/ids.js'
 import { ANA, BEN, Review } from './review-fixture.js'
-import { DATABASES, type TestDatabase } from './test-databases.js'
+import { MAIN_DATABASE, type TestDatabase } from './test-databases.js'
 
-describe.each(DATABASES)('bulk decisions on $name', ({ create }) => {
+describe.each(MAIN_DATABASE)('bulk decisions on $name', ({ create }) => {
   let database: TestDatabase
   let review: Review
 

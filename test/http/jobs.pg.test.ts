@@ -2,10 +2,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { newId } from '../../src/ids.js'
 import type { JobView } from '../../src/protocol/views.js'
 import { ANA, Review } from '../db/review-fixture.js'
-import { DATABASES, type TestDatabase } from '../db/test-databases.js'
+import { MAIN_DATABASE, type TestDatabase } from '../db/test-databases.js'
 import { expectProblem, HttpFixture, type Page, pathsOf } from './http-fixture.js'
 
-describe.each(DATABASES)('jobs on $name', ({ create }) => {
+describe.each(MAIN_DATABASE)('jobs on $name', ({ create }) => {
   let database: TestDatabase
   let http: HttpFixture
   let review: Review

@@ -2,13 +2,13 @@ import { request } from 'node:http'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Mapping } from '../../src/imports/statement-parser.js'
 import type { RecordView, SourceView, Summary } from '../../src/protocol/views.js'
-import { DATABASES, type TestDatabase } from '../db/test-databases.js'
+import { MAIN_DATABASE, type TestDatabase } from '../db/test-databases.js'
 import { expectProblem, HttpFixture, type Page, type Problem, pathsOf } from './http-fixture.js'
 import { FILE, UploadRoom } from './upload-room.js'
 
 const LONG_ROW = `1,2024-01-31,1.50,${'x'.repeat(250)}\n`
 
-describe.each(DATABASES)('refused uploads on $name', ({ create }) => {
+describe.each(MAIN_DATABASE)('refused uploads on $name', ({ create }) => {
   let database: TestDatabase
   let room: UploadRoom
 

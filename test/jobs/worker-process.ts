@@ -9,7 +9,7 @@ import { createLog } from '../../src/log.js'
 const [place = '', chunkRows] = process.argv.slice(2)
 const { db, close } = await (place.startsWith('/')
   ? openOwnDatabase(place)
-  : openDatabase({ address: { url: place }, applicationName: 'test worker' }))
+  : openDatabase({ address: { url: place }, applicationName: 'test worker', idleInTransactionMs: 1_000 }))
 const worker = new JobWorker({
   db,
   owner: `process-${process.pid}`,

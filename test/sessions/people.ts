@@ -69,7 +69,9 @@ export interface WireOptions {
 }
 
 /** A process's way to a bus that others share; it can be cut, and then nothing of the process reaches anybody, nor it. */
-export class Wire implements Omit<Bus, 'durable' | 'isAway' | 'proofAgeMs' | 'outboxState' | 'start' | 'stop' | 'head' | 'takeOnce' | 'latest'> {
+export class Wire
+  implements Omit<Bus, 'durable' | 'isAway' | 'proofAgeMs' | 'outboxState' | 'start' | 'stop' | 'head' | 'takeOnce' | 'latest'>
+{
   readonly #options: WireOptions
   readonly #listeners = new Map<BusListener, ProjectId>()
   /** When the last message arrives. */

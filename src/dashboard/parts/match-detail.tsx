@@ -100,14 +100,15 @@ export function MatchPane(props: MatchPaneProps) {
           </>
         )}
       </section>
-      {entry !== undefined && <Decide {...props} entry={entry} />}
+      {entry !== undefined && <Decide key={id} {...props} entry={entry} />}
     </article>
   )
 }
 
 function Decide({ id, entry, blocked, hasKeys, onDecide, onRemove }: MatchPaneProps & { readonly entry: Entry }) {
   const [note, setNote] = useState(noteOf(id))
-  useEffect(() => setNote(noteOf(id)), [id, entry.row.status])
+  // What was sent with a decision is forgotten; what was refused is still there.
+  useLayoutEffect(() => setNote(noteOf(id)), [entry.row.status])
   const area = useRef<HTMLTextAreaElement>(null)
   const open = isOpen(entry)
   const canRemove = entry.pending === null && entry.row.status === 'confirmed'
