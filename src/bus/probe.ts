@@ -13,6 +13,12 @@ export interface ProbeOptions {
 /** Whether what is published reaches this process. */
 export type Delivery = 'proven' | 'unproven'
 
+interface SentProbe {
+  readonly no: number
+  since: number
+  isTaken: boolean
+}
+
 const PROBE_MS = 500
 /** A probe that is away for this long does not come back. With the time between two of them a dead connection is seen within 3 s (D9). */
 const DEAD_MS = 2_000
@@ -30,7 +36,7 @@ export class Probe {
   #no = 0
   /** Probes before this one were sent before the last loss. */
   #countsFrom = 0
-  #away: { readonly no: number; since: number; isTaken: boolean } | null = null
+  #away: SentProbe | null = null
   #provenAt = Number.NEGATIVE_INFINITY
   #tickedAt = 0
   #timer: NodeJS.Timeout | null = null
@@ -71,18 +77,8 @@ export class Probe {
   /** Connections have come back: nobody has to wait for the next round. */
   sendNow(): void {
     if (this.#away || !this.#options.isConnected()) return
-    const probe = { no: ++this.#no, since: this.#now(), isTaken: false }
-    this.#away = probe
-    this.#options.send(probe.no).then(
-      () => {
-        probe.isTaken = true
-      },
-      () => {
-        if (this.#away !== probe) return
-        this.lost()
-        this.#options.replace('all')
-      },
-    )
+    this.#away = { no: ++this.#no, since: this.#now(), isTaken: false }
+    this.#send(this.#away)
   }
 
   /** Once a round. */
@@ -96,7 +92,23 @@ export class Probe {
       this.lost()
       this.#options.replace(away.isTaken ? 'subscriptions' : 'all')
     }
+    // That the bus took it says nothing of now: it shows again and again whether it still answers.
+    else if (away?.isTaken) this.#send(away)
     this.sendNow()
+  }
+
+  #send(probe: SentProbe): void {
+    probe.isTaken = false
+    this.#options.send(probe.no).then(
+      () => {
+        probe.isTaken = true
+      },
+      () => {
+        if (this.#away !== probe) return
+        this.lost()
+        this.#options.replace('all')
+      },
+    )
   }
 
   #change(delivery: Delivery): void {

@@ -6,7 +6,10 @@ import { invalidItem } from './items.js'
 const COMMAND_TIMEOUT_MS = 2_000
 /** A connection on which a command waits and nothing comes for this long is dead, whatever TCP believes. */
 const SOCKET_TIMEOUT_MS = 3_000
-const CONNECT_TIMEOUT_MS = 5_000
+/** While packets are swallowed each attempt lasts so long: what is back is found at the next one. */
+const CONNECT_TIMEOUT_MS = 2_000
+/** Who replaces a dead connection must not wait until the other side has said goodbye too: it says nothing (D9). */
+const DISCONNECT_TIMEOUT_MS = 100
 /** Reconnecting waits between a quarter of and all of `min(max, min × 2^k)`: never a busy loop, never all at once, and soon enough when it is back. */
 const RECONNECT = { minDelayMs: 100, maxDelayMs: 500 }
 
@@ -20,6 +23,7 @@ const SETTINGS = {
   commandTimeout: COMMAND_TIMEOUT_MS,
   socketTimeout: SOCKET_TIMEOUT_MS,
   connectTimeout: CONNECT_TIMEOUT_MS,
+  disconnectTimeout: DISCONNECT_TIMEOUT_MS,
   retryStrategy: (attempt) => reconnectDelayMs(attempt, Math.random()),
 } satisfies RedisOptions
 

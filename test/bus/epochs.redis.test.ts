@@ -2,8 +2,8 @@ import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { RedisBus } from '../../src/bus/redis-bus.js'
 import { newId, type ProjectId } from '../../src/ids.js'
+import { TcpProxy } from '../support/proxy.js'
 import { dataOf, event, Listener, latest, outbox } from './bus-contract.js'
-import { RedisProxy } from './redis-proxy.js'
 
 const url = () => process.env.TEST_REDIS_URL!
 /** Nobody else on a shared Redis has this prefix, and projects are random. */
@@ -22,7 +22,7 @@ const LOSSES: readonly { readonly what: string; readonly keys: readonly string[]
 
 describe('a Redis that loses or rewinds a history', () => {
   let redis: Redis
-  let wire: RedisProxy
+  let wire: TcpProxy
   let bus: RedisBus
   let others: RedisBus
   let begun: ProjectId[]
@@ -33,7 +33,7 @@ describe('a Redis that loses or rewinds a history', () => {
   afterAll(() => redis.disconnect())
   beforeEach(async () => {
     begun = []
-    wire = await RedisProxy.open(url())
+    wire = await TcpProxy.open(url())
     bus = new RedisBus({ url: wire.url, prefix, onEpoch: (project) => void begun.push(project) })
     others = new RedisBus({ url: url(), prefix })
     await Promise.all([bus.start(), others.start()])

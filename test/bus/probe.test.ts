@@ -59,9 +59,18 @@ describe('[D9] a probe that comes back is the proof of delivery', () => {
 
   test('what the bus took and did not bring back is the fault of the subscriptions', async () => {
     probe.tick()
+    for (let at = 0; at < 4; at++) {
+      last().take()
+      await round()
+    }
+    expect([told, replaced]).toEqual([['unproven'], ['subscriptions']])
+  })
+
+  test('what the bus took before it fell silent is the fault of both', async () => {
+    probe.tick()
     last().take()
     await round(4)
-    expect([told, replaced]).toEqual([['unproven'], ['subscriptions']])
+    expect([told, replaced]).toEqual([['unproven'], ['all']])
   })
 
   test('a probe that cannot be sent is no proof and none is waited for', async () => {

@@ -9,8 +9,8 @@ import type { PublishReply } from '../../src/protocol/publications.js'
 import { EventPublisher } from '../../src/publishing/event-publisher.js'
 import { PublicationQueue } from '../../src/publishing/publication-queue.js'
 import { dataOf, Listener } from '../bus/bus-contract.js'
-import { RedisProxy } from '../bus/redis-proxy.js'
 import { createOnServer, type TestDatabase } from '../db/test-databases.js'
+import { TcpProxy } from '../support/proxy.js'
 import { eventsContract } from './events-contract.js'
 import { expectProblem, HttpFixture } from './http-fixture.js'
 
@@ -23,7 +23,7 @@ describe('publishing at two processes, of which one may lose Redis', () => {
   const prefix = `test-${newId()}`
   const closing: (() => Promise<unknown>)[] = []
   let database: TestDatabase
-  let wire: RedisProxy
+  let wire: TcpProxy
   let bus: RedisBus
   let http: HttpFixture
   let other: HttpFixture
@@ -32,7 +32,7 @@ describe('publishing at two processes, of which one may lose Redis', () => {
 
   beforeAll(async () => {
     database = await createOnServer()
-    wire = await RedisProxy.open(process.env.TEST_REDIS_URL!)
+    wire = await TcpProxy.open(process.env.TEST_REDIS_URL!)
     ;({ bus, http } = await startProcess(wire.url))
     const second = await startProcess(process.env.TEST_REDIS_URL!)
     other = second.http

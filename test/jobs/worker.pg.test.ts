@@ -13,9 +13,9 @@ import { openOwnDatabase } from '../../src/db/open.js'
 import type { JobId, ProjectId } from '../../src/ids.js'
 import type { JobView } from '../../src/protocol/views.js'
 import { Random } from '../../src/sample/random.js'
-import { RedisProxy } from '../bus/redis-proxy.js'
 import { createOnServer, embeddedTemplate, type TestDatabase } from '../db/test-databases.js'
 import { isLong } from '../support/long.js'
+import { TcpProxy } from '../support/proxy.js'
 import { ANA, countsOf, expireLeases, faultsOf, importSample, queueJob, TestWorker, untilEnded, workOff } from './job-fixture.js'
 
 /** What a worker's process prints of a job. */
@@ -198,7 +198,7 @@ describe('a worker', () => {
   })
 
   test('whose database goes away waits without a busy loop, and goes on at once when it is back', async () => {
-    const wire = await RedisProxy.open(url)
+    const wire = await TcpProxy.open(url)
     onTestFinished(() => wire.pullOut())
     const own = await openDatabase({ address: { url: wire.url }, poolSize: 3, applicationName: 'test' })
     onTestFinished(() => own.close())

@@ -2,19 +2,19 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { RedisBus } from '../../src/bus/redis-bus.js'
 import { newId, type ProjectId } from '../../src/ids.js'
 import { type PublishError, Publisher } from '../../src/publisher/index.js'
-import { RedisProxy } from '../bus/redis-proxy.js'
+import { TcpProxy } from '../support/proxy.js'
 
 const CALLS = 400
 
 describe('a publisher straight to Redis', () => {
-  let wire: RedisProxy
+  let wire: TcpProxy
   let bus: RedisBus
   let publisher: Publisher
   let project: ProjectId
 
   beforeEach(async () => {
     // Names are the public ones; projects are random.
-    wire = await RedisProxy.open(process.env.TEST_REDIS_URL!)
+    wire = await TcpProxy.open(process.env.TEST_REDIS_URL!)
     bus = new RedisBus({ url: process.env.TEST_REDIS_URL! })
     await bus.start()
     publisher = new Publisher({ redisUrl: wire.url, actor: 'till-7', lingerMs: 1, retry: { minDelayMs: 1, maxDelayMs: 10 } })

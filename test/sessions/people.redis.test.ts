@@ -2,7 +2,7 @@ import { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { RedisBus } from '../../src/bus/redis-bus.js'
 import { newId, type ProjectId } from '../../src/ids.js'
-import { RedisProxy } from '../bus/redis-proxy.js'
+import { TcpProxy } from '../support/proxy.js'
 import { LiveFixture, snapshotOf, type TestClient } from './live-fixture.js'
 import { Onlooker } from './people.js'
 
@@ -10,7 +10,7 @@ const LEASE = { ttlMs: 400, renewalMs: 100 }
 
 describe('people on two processes that share a Redis', () => {
   let prefix: string
-  let proxy: RedisProxy
+  let proxy: TcpProxy
   let one: LiveFixture
   let other: LiveFixture
   let project: ProjectId
@@ -19,7 +19,7 @@ describe('people on two processes that share a Redis', () => {
   beforeEach(async () => {
     prefix = `test-${newId()}`
     project = newId<ProjectId>()
-    proxy = await RedisProxy.open(process.env.TEST_REDIS_URL!)
+    proxy = await TcpProxy.open(process.env.TEST_REDIS_URL!)
     const open = (url: string) =>
       LiveFixture.open({
         bus: new RedisBus({ url, prefix }),

@@ -3,7 +3,7 @@ import { RedisBus } from '../../src/bus/redis-bus.js'
 import { newId } from '../../src/ids.js'
 import { TokenAuthority } from '../../src/sessions/auth.js'
 import { Tickets } from '../../src/sessions/tickets.js'
-import { RedisProxy } from '../bus/redis-proxy.js'
+import { TcpProxy } from '../support/proxy.js'
 
 const ANA = {
   user: { id: 'ana', name: 'Ana' },
@@ -15,13 +15,13 @@ const ANA = {
 }
 
 describe('tickets of a fleet', () => {
-  let wire: RedisProxy
+  let wire: TcpProxy
   let buses: readonly RedisBus[]
   let one: Tickets
   let other: Tickets
 
   beforeEach(async () => {
-    wire = await RedisProxy.open(process.env.TEST_REDIS_URL!)
+    wire = await TcpProxy.open(process.env.TEST_REDIS_URL!)
     const prefix = `test-${newId()}`
     buses = [new RedisBus({ url: process.env.TEST_REDIS_URL!, prefix }), new RedisBus({ url: wire.url, prefix })]
     await Promise.all(buses.map((bus) => bus.start()))

@@ -2,18 +2,18 @@ import { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { RedisBus } from '../../src/bus/redis-bus.js'
 import { newId } from '../../src/ids.js'
-import { RedisProxy } from '../bus/redis-proxy.js'
+import { TcpProxy } from '../support/proxy.js'
 import { eventItem, LiveFixture, latestItem, snapshotOf } from './live-fixture.js'
 
 describe('two processes on one Redis', () => {
   let prefix: string
-  let proxy: RedisProxy
+  let proxy: TcpProxy
   let one: LiveFixture
   let other: LiveFixture
 
   beforeEach(async () => {
     prefix = `test-${newId()}`
-    proxy = await RedisProxy.open(process.env.TEST_REDIS_URL!)
+    proxy = await TcpProxy.open(process.env.TEST_REDIS_URL!)
     one = await LiveFixture.open({ bus: new RedisBus({ url: process.env.TEST_REDIS_URL!, prefix }), graceMs: 50 })
     // One database for both.
     other = await LiveFixture.open({
