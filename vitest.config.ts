@@ -20,7 +20,7 @@ export default defineConfig({
         globalSetup: ['test/support/global-setup.ts'],
         sequence: { groupOrder: order },
         // Vitest would leave a core idle, which on two is half of them. Postgres has connections for eight.
-        maxWorkers: order === 0 ? Math.min(availableParallelism(), 8) : 1,
+        maxWorkers: kind === 'browser' ? 1 : Math.min(availableParallelism(), kind === 'program' || kind === 'fleet' ? 2 : 8),
         testTimeout: 60_000,
         hookTimeout: 60_000,
       },

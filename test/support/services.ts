@@ -39,7 +39,7 @@ export const SUITES = {
   unit: { needs: [], runsBuild: false, order: 0 },
   pg: { needs: ['postgres'], runsBuild: false, order: 0 },
   redis: { needs: ['redis'], runsBuild: false, order: 0 },
-  // Whole processes and pages are timed by people's patience: they have the machine for themselves.
+  // Whole processes and pages are timed by people's patience: they do not run beside all the rest.
   fleet: { needs: ['postgres', 'redis'], runsBuild: true, order: 1 },
   browser: { needs: ['chromium'], runsBuild: true, order: 2 },
   program: { needs: [], runsBuild: true, order: 1 },
