@@ -1,7 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg'
-import pg from 'pg'
 import { AppError } from '../errors.js'
 import { Prisma, PrismaClient } from './generated/client.js'
+import { observedPool, type QueryObserver } from './pool.js'
 
 /** Prisma over one pool; what every function of this folder takes. */
 export type Db = PrismaClient
@@ -16,19 +16,46 @@ export interface DatabaseOptions {
   readonly poolSize?: number
   /** A process that stands still in a transaction keeps its locks from everybody for so long, then Postgres ends its connection. Default 10 s. */
   readonly idleInTransactionMs?: number
+  /** How long a caller waits for a connection before it gets `DB_BUSY`. Default 10 s. */
+  readonly acquireTimeoutMs?: number
+  /** A connection is replaced when it is older, so that memory of the server and moved addresses come back. Default 30 min. */
+  readonly lifetimeSeconds?: number
+  /** Longest statement; then Postgres cancels it. Default 60 s, that of the longest transaction. */
+  readonly statementTimeoutMs?: number
+  /** Longest wait for a lock. Default 10 s. */
+  readonly lockTimeoutMs?: number
+  /** Hears of every statement. */
+  readonly observer?: QueryObserver
   /** Shown in `pg_stat_activity`. */
   readonly applicationName: string
 }
 
-/** How long a caller waits for a connection before it is told that the database is busy. */
 const ACQUIRE_TIMEOUT_MS = 10_000
 const IDLE_IN_TRANSACTION_MS = 10_000
 /** Longest interactive transaction. */
 const TRANSACTION_TIMEOUT_MS = 60_000
+const LOCK_TIMEOUT_MS = 10_000
+const LIFETIME_SECONDS = 30 * 60
+/** An idle connection beyond the few that stay is closed after this long. */
+const IDLE_TIMEOUT_MS = 60_000
+/** Connections that stay, so that the first request after a quiet time does not wait for one. */
+const MIN_CONNECTIONS = 2
+const NOBODY: QueryObserver = { onQuery: () => undefined, onAcquire: () => undefined }
+
+/** What a pool has at the moment. */
+export interface PoolCounts {
+  /** Connections, busy and idle. */
+  readonly total: number
+  readonly idle: number
+  /** Callers that wait for one. */
+  readonly waiting: number
+  readonly max: number
+}
 
 /** A pool and Prisma over it, opened and closed together. */
 export interface Database {
   readonly db: Db
+  poolCounts(): PoolCounts
   close(): Promise<void>
 }
 
@@ -36,24 +63,33 @@ export interface Database {
  * Opens the pool and proves that the database answers.
  * @throws AppError `DB_BUSY` with the reason when it cannot be reached.
  */
-export async function openDatabase({
-  address,
-  poolSize = 10,
-  idleInTransactionMs = IDLE_IN_TRANSACTION_MS,
-  applicationName,
-}: DatabaseOptions): Promise<Database> {
-  const pool = new pg.Pool({
-    ...('url' in address
-      ? { connectionString: address.url, max: poolSize, idle_in_transaction_session_timeout: idleInTransactionMs }
-      : { host: address.socketDir, port: 5432, user: 'postgres', database: 'postgres', max: 1 }),
-    connectionTimeoutMillis: ACQUIRE_TIMEOUT_MS,
-    application_name: applicationName,
-  })
-  // A server that closes idle connections is no failure of ours: the pool opens another when one is needed.
-  pool.on('error', () => undefined)
+export async function openDatabase(options: DatabaseOptions): Promise<Database> {
+  const { address, poolSize = 10, observer = NOBODY } = options
+  const acquireTimeoutMs = options.acquireTimeoutMs ?? ACQUIRE_TIMEOUT_MS
+  const max = 'url' in address ? poolSize : 1
+  const pool = observedPool(
+    {
+      ...('url' in address
+        ? {
+            connectionString: address.url,
+            min: Math.min(MIN_CONNECTIONS, max),
+            idleTimeoutMillis: IDLE_TIMEOUT_MS,
+            maxLifetimeSeconds: options.lifetimeSeconds ?? LIFETIME_SECONDS,
+            statement_timeout: options.statementTimeoutMs ?? TRANSACTION_TIMEOUT_MS,
+            lock_timeout: options.lockTimeoutMs ?? LOCK_TIMEOUT_MS,
+            idle_in_transaction_session_timeout: options.idleInTransactionMs ?? IDLE_IN_TRANSACTION_MS,
+          }
+        : { host: address.socketDir, port: 5432, user: 'postgres', database: 'postgres' }),
+      max,
+      connectionTimeoutMillis: acquireTimeoutMs,
+      application_name: options.applicationName,
+    },
+    observer,
+  )
   const db = new PrismaClient({
     adapter: new PrismaPg(pool, { disposeExternalPool: true }),
-    transactionOptions: { maxWait: ACQUIRE_TIMEOUT_MS, timeout: TRANSACTION_TIMEOUT_MS },
+    // The pool's own answer comes first: it says why.
+    transactionOptions: { maxWait: acquireTimeoutMs + 1_000, timeout: TRANSACTION_TIMEOUT_MS },
   })
   try {
     await pool.query('select 1')
@@ -61,11 +97,16 @@ export async function openDatabase({
     await db.$disconnect()
     throw new AppError('DB_BUSY', { message: `cannot reach Postgres: ${reasonOf(error)}`, cause: error })
   }
-  return { db, close: () => db.$disconnect() }
+  return {
+    db,
+    poolCounts: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount, max }),
+    close: () => db.$disconnect(),
+  }
 }
 
 function reasonOf(error: unknown): string {
-  // Connecting to a name with several addresses fails with all their errors and an empty message.
-  const first = error instanceof AggregateError ? error.errors[0] : error
+  // No connection is DB_BUSY, whose cause says why; connecting to a name with several addresses fails with all their errors and no message.
+  const cause = error instanceof AppError ? error.cause : error
+  const first = cause instanceof AggregateError ? cause.errors[0] : cause
   return first instanceof Error ? first.message : String(first)
 }
