@@ -8,8 +8,11 @@ export function sqlStateOf(error: unknown): string | null {
   return typeof state === 'string' ? state : null
 }
 
-/** Unreachable server, no free connection, a transaction that did not get one in time: Prisma's codes for "try again". */
-const BUSY = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028', 'P2037'])
+/**
+ * Unreachable server, no free connection, a transaction that did not get one in time: Prisma's codes for "try again", and our own, which
+ * Prisma takes over when the pool has answered so.
+ */
+const BUSY = new Set(['DB_BUSY', 'P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028', 'P2037'])
 
 /** A lock that did not come in time, a statement that took too long, too many connections, a server that goes away or comes up. */
 const BUSY_STATES = new Set(['55P03', '57014', '53300', '57P01', '57P02', '57P03'])
