@@ -10,6 +10,7 @@ export const FLOORS: Readonly<Record<string, number>> = {
   jobs: 3,
   exports: 3,
   publishing: 3,
+  reads: 3,
   transport: 2,
   bus: 2,
   cache: 2,
@@ -56,6 +57,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   'decimal.js': ['money.ts'],
   jose: ['sessions'],
   'csv-parse': ['imports'],
+  'lru-cache': ['cache'],
 }
 
 /** Pure: records and rules in, matches and breaks out. */
@@ -63,7 +65,14 @@ const PURE_FOLDERS: readonly string[] = ['reconciliation', 'protocol']
 const PURE_MODULES: readonly string[] = ['zod', 'node:crypto', 'msgpackr']
 
 /** Named by app.ts alone: everybody else gets them handed. */
-const IMPLEMENTATIONS = ['src/bus/memory-bus.ts', 'src/bus/redis-bus.ts', 'src/transport/ws.ts', 'src/transport/uws.ts']
+const IMPLEMENTATIONS = [
+  'src/bus/memory-bus.ts',
+  'src/bus/redis-bus.ts',
+  'src/cache/redis-level.ts',
+  'src/cache/tiered-cache.ts',
+  'src/transport/ws.ts',
+  'src/transport/uws.ts',
+]
 
 /** Every import that the layout forbids, as `from → to: why`. */
 export function findForbiddenImports(sources: Sources): string[] {
