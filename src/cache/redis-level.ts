@@ -107,9 +107,10 @@ export class RedisLevel implements SharedLevel {
 
   async read(key: string, tags: readonly string[]): Promise<SharedReading> {
     const name = this.#entryKey(key)
-    const transaction = this.#commands.multi().mgetBuffer(name, ...tags.map((tag) => this.#tagKey(tag)))
-    const [found, restMs] = await this.#execute(transaction.pttl(name))
-    // The replies of MGET and PTTL, untyped in a transaction.
+    // The time first: it is then that of the entry, or of one before it, which is shorter. No transaction: a Redis that is full refuses any.
+    const pipeline = this.#commands.pipeline().pttl(name)
+    const [restMs, found] = await this.#execute(pipeline.mgetBuffer(name, ...tags.map((tag) => this.#tagKey(tag))))
+    // The reply of MGET, untyped in a pipeline.
     const [packed, ...tokens] = found as (Buffer | null)[]
     if (!packed) return { entry: null, isStale: false }
     // Written by {@link write} alone.
