@@ -7,6 +7,7 @@ import { MemoryBus } from './bus/memory-bus.js'
 import { OutboxPublisher } from './bus/outbox.js'
 import type { Delivery } from './bus/probe.js'
 import { RedisBus } from './bus/redis-bus.js'
+import { redisConnection } from './bus/redis-connection.js'
 import type { Config } from './config.js'
 import { newestBusProofMs, recordBusProof } from './db/bus-proof.js'
 import type { Db } from './db/client.js'
@@ -23,6 +24,7 @@ import { sweepAbandonedSources } from './db/sources.js'
 import { readRevision } from './db/summary.js'
 import { AppError, UsageError } from './errors.js'
 import { startAdminServer } from './http/admin-server.js'
+import { RateLimits } from './http/rate-limits.js'
 import { Readiness } from './http/readiness.js'
 import { createHttpServer, type HttpServer } from './http/server.js'
 import { cookiePrincipal } from './http/who.js'
@@ -203,6 +205,8 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
       publicUrl: address,
       liveUrl,
       dashboardDir: DASHBOARD_DIR,
+      rateLimits: startRateLimits(config, stops),
+      trustedProxies: config.TRUSTED_PROXIES,
       wakeJobs,
       wakeOutbox,
       closeSessions: (credential) => live.closeCredential(credential),
@@ -262,6 +266,16 @@ function openDatabase(config: Config, slots: number): ReturnType<typeof openOwnD
     poolSize: (config.ROLE === 'work' ? 2 : API_POOL_SIZE) + (config.ROLE === 'serve' ? 0 : slots),
     applicationName: `tallyroom ${config.ROLE}`,
   })
+}
+
+/** Null: rates are not limited. */
+function startRateLimits({ RATE_LIMIT_FACTOR: factor, REDIS_URL: url }: Config, stops: (() => void)[]): RateLimits | null {
+  if (factor === 0) return null
+  const redis = url === undefined ? null : redisConnection(url, 'tallyroom-limits', () => undefined)
+  if (redis) stops.push(() => redis.disconnect())
+  // Until it is there, and whenever it is not, this process counts by itself.
+  redis?.connect().catch(() => undefined)
+  return new RateLimits({ factor, redis })
 }
 
 function startWorker(parts: {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import { UsageError } from './errors.js'
 
@@ -20,6 +21,13 @@ const url = (protocols: readonly string[]) =>
       (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
       `must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
     )
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/')
+  const family = isIP(address)
+  if (family === 0 || rest.length > 0) return false
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
+}
 
 /** Every variable, its default and one sentence; docs/configuration.md is made from it. */
 export const VARIABLES = {
@@ -66,6 +74,14 @@ export const VARIABLES = {
     )
     .default([])
     .describe('Further origins whose pages may connect, separated by commas.'),
+  TRUSTED_PROXIES: z
+    .string()
+    .transform((text) => text.split(',').map((network) => network.trim()))
+    .pipe(z.array(z.string().refine(isNetwork, 'must be networks like 10.0.0.0/8 or addresses, separated by commas')))
+    .default([])
+    .describe(
+      'Proxies (addresses or CIDRs, separated by commas) whose `X-Forwarded-For` is believed, from the right; it says whom the limits count.',
+    ),
   MAX_SESSIONS_PER_USER: count(0, 1_000_000).default(50).describe('Live sessions of one user in one process; 0: no limit.'),
   RATE_LIMIT_FACTOR: z
     .string()

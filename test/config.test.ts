@@ -58,6 +58,13 @@ test.each([
   for (const value of bad) expect(problemsOf({ [name]: value })[0]).toContain(name)
 })
 
+test('proxies are addresses and networks', () => {
+  const trusted = (text: string) => loadConfig({ TRUSTED_PROXIES: text }, 'server').TRUSTED_PROXIES
+  expect(trusted('10.0.0.0/8, ::1,192.168.1.1')).toEqual(['10.0.0.0/8', '::1', '192.168.1.1'])
+  for (const bad of ['10.0.0.0/33', 'localhost', '10.0.0.0/8/8', '10.0.0.0/', 'fd00::/129', '10.0.0.1,'])
+    expect(problemsOf({ TRUSTED_PROXIES: bad })[0], bad).toContain('TRUSTED_PROXIES')
+})
+
 test('combinations that cannot serve are refused', () => {
   expect(problemsOf({ ROLE: 'work' })).toEqual(['ROLE=work needs DATABASE_URL and REDIS_URL'])
   expect(problemsOf({ DATABASE_URL: 'postgres://h/d' })[0]).toContain('AUTH_JWT_SECRET must be set')

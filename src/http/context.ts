@@ -5,6 +5,7 @@ import type { ProjectId } from '../ids.js'
 import type { EventPublisher } from '../publishing/event-publisher.js'
 import type { TokenAuthority } from '../sessions/auth.js'
 import type { Tickets } from '../sessions/tickets.js'
+import type { RateLimits } from './rate-limits.js'
 import type { ZodTypes } from './validation.js'
 
 /** What the routes work with; made once, in the composition root. */
@@ -20,6 +21,8 @@ export interface HttpContext {
   readonly publicUrl: () => string
   /** URL of the live sessions, asked like that; by default of {@link publicUrl}. */
   readonly liveUrl?: () => string
+  /** How often everybody may ask; null: as often as they like. */
+  readonly rateLimits: RateLimits | null
   /** Most bytes of an uploaded file. */
   readonly maxUploadBytes: number
   /** A job was queued or cancelled. */

@@ -58,7 +58,8 @@ export function decisionRoutes(app: HttpApp, context: HttpContext): void {
     return { act: act.id, items: decided }
   })
 
-  app.post('/v1/projects/:project/decisions/bulk', { schema: { params: PARAMS, body: BULK } }, async (request) => {
+  const bulk = { config: { rate: 'bulk' }, schema: { params: PARAMS, body: BULK } } as const
+  app.post('/v1/projects/:project/decisions/bulk', bulk, async (request) => {
     const { filter, expectedCount } = request.body
     const entrance = await enter(context, request, request.params.project, 'analyst')
     const { project } = entrance

@@ -1,12 +1,13 @@
 import type { Server } from 'node:http'
 import cookie from '@fastify/cookie'
 import helmet from '@fastify/helmet'
-import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyRequest, LogController } from 'fastify'
 import { AppError } from '../errors.js'
 import { newId } from '../ids.js'
 import type { Log } from '../log.js'
 import type { Principal } from '../sessions/auth.js'
 import { breakRoutes } from './breaks.js'
+import { compressAnswers } from './compression.js'
 import type { HttpApp, HttpContext } from './context.js'
 import { serveDashboard } from './dashboard.js'
 import { decisionRoutes } from './decisions.js'
@@ -17,19 +18,25 @@ import { matchRoutes } from './matches.js'
 import { memberRoutes } from './members.js'
 import { problemOf, rawProblem, sendProblem } from './problem.js'
 import { projectRoutes } from './projects.js'
+import type { Rate } from './rate-limits.js'
 import { recordRoutes } from './records.js'
+import { countWork } from './request-work.js'
 import { sessionRoutes, signInRoute } from './sessions.js'
 import { sourceRoutes, uploadRoute } from './sources.js'
 import { ticketRoutes } from './tickets.js'
 import { compileValidator, type ZodTypes } from './validation.js'
 import { authenticate } from './who.js'
 
-export interface HttpServerOptions extends Omit<HttpContext, 'maxUploadBytes'> {
+export interface HttpServerOptions extends Omit<HttpContext, 'maxUploadBytes' | 'rateLimits'> {
   /** Folder of the built dashboard; null or not built: its pages are 404. */
   readonly dashboardDir: string | null
   readonly log: Log
   /** Most bytes of an uploaded file. Default 2 GiB. */
   readonly maxUploadBytes?: number
+  /** Default null: nobody is limited. */
+  readonly rateLimits?: HttpContext['rateLimits']
+  /** Networks (CIDR) of proxies whose `X-Forwarded-For` is believed, from the right. Default none. */
+  readonly trustedProxies?: readonly string[]
 }
 
 /** The HTTP side of a process. */
@@ -51,7 +58,12 @@ const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/
 
 /** All routes over one context. Nothing listens yet. */
 export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const context: HttpContext = { ...options, maxUploadBytes: options.maxUploadBytes ?? MAX_UPLOAD_BYTES }
+  const context: HttpContext = {
+    ...options,
+    rateLimits: options.rateLimits ?? null,
+    maxUploadBytes: options.maxUploadBytes ?? MAX_UPLOAD_BYTES,
+  }
+  const { rateLimits } = context
   const app: HttpApp = Fastify({
     // Pino's own type knows more than Fastify asks for.
     loggerInstance: options.log as FastifyBaseLogger,
@@ -59,6 +71,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit: MAX_JSON_BYTES,
     routerOptions: { maxParamLength: MAX_PARAM_CHARS },
+    trustProxy: options.trustedProxies?.length ? [...options.trustedProxies] : false,
     requestIdHeader: false,
     genReqId: ({ headers }) => {
       const given = headers['x-request-id']
@@ -77,6 +90,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
   })
+  countWork(app)
   app.addHook('onResponse', async (request, reply) => {
     // Without its query: file names and what people look for are no business of a log.
     const { method } = request
@@ -85,6 +99,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   })
   await app.register(helmet, securityHeaders(context))
   await app.register(cookie)
+  await compressAnswers(app)
 
   signInRoute(app, context)
   await app.register(async (plain) => liveWithoutUpgrade(plain.withTypeProvider<ZodTypes>()))
@@ -95,7 +110,12 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     signedIn.addHook('onRequest', async (request, reply) => {
       // Nobody's answer may stand in a shared cache.
       reply.header('cache-control', 'no-store')
-      request.principal = await authenticate(context, request)
+      try {
+        request.principal = await authenticate(context, request)
+      } finally {
+        // Who is nobody counts by address.
+        await rateLimits?.take(request, reply, rateOf(request))
+      }
     })
     sessionRoutes(signedIn, context)
     ticketRoutes(signedIn, context)
@@ -122,6 +142,10 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     },
     close: () => app.close(),
   }
+}
+
+function rateOf({ method, routeOptions }: FastifyRequest): Rate {
+  return routeOptions.config.rate ?? (method === 'GET' || method === 'HEAD' ? 'reads' : 'writes')
 }
 
 /** The address of the live sessions asked without an upgrade (C1); upgrades never get here. */

@@ -1,3 +1,4 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { deleteSession, redeemCode } from '../db/credentials.js'
 import { AppError } from '../errors.js'
@@ -10,7 +11,13 @@ const BODY = z.object({ code: z.string().min(1).max(4096) })
 
 /** Sign-in by a link's code; the only route that needs no credential. */
 export function signInRoute(app: HttpApp, context: HttpContext): void {
-  app.post('/v1/sessions', { schema: { body: BODY } }, async (request, reply) => {
+  const route = {
+    schema: { body: BODY },
+    onRequest: async (request: FastifyRequest, reply: FastifyReply) => {
+      await context.rateLimits?.take(request, reply, 'sign-in')
+    },
+  }
+  app.post('/v1/sessions', route, async (request, reply) => {
     // A foreign page must not sign people in under a name that they do not expect.
     if (originOf(request, context.isOriginAllowed) === 'foreign') throw new AppError('ORIGIN_FORBIDDEN')
     const now = Date.now()

@@ -75,7 +75,8 @@ export function uploadRoute(app: HttpApp, context: HttpContext): void {
     request.headers['content-type'] = 'application/octet-stream'
   })
 
-  app.post('/v1/projects/:project/sources', { schema: { params: PARAMS, querystring: UPLOAD } }, async (request, reply) => {
+  const route = { config: { rate: 'bulk' }, schema: { params: PARAMS, querystring: UPLOAD } } as const
+  app.post('/v1/projects/:project/sources', route, async (request, reply) => {
     try {
       const { project, user } = await enter(context, request, request.params.project, 'analyst')
       const { side, name, format, again, dryRun } = request.query
