@@ -6,8 +6,9 @@ export type LoadCommand =
   /** Opens so many sessions more, spread over the rooms; answers how long until all had joined. */
   | {
       readonly kind: 'open'
-      readonly peer: PeerName
-      readonly port: number
+      readonly peer: PeerName | 'raw relay'
+      /** Each room's sessions are at all of them. */
+      readonly ports: readonly number[]
       readonly sessions: number
       readonly rooms: readonly string[]
       readonly tokens: readonly string[]
@@ -152,7 +153,7 @@ function count(data: Buffer): number {
   return events
 }
 
-async function open({ peer, port, sessions: more, rooms, tokens }: Extract<LoadCommand, { kind: 'open' }>): Promise<Opened> {
+async function open({ peer, ports, sessions: more, rooms, tokens }: Extract<LoadCommand, { kind: 'open' }>): Promise<Opened> {
   const cpuBefore = process.cpuUsage()
   const startedAt = performance.now()
   const wanted = sessions.length + more
@@ -161,6 +162,7 @@ async function open({ peer, port, sessions: more, rooms, tokens }: Extract<LoadC
     while (next < wanted) {
       const index = next++
       await new Promise<void>((resolve) => {
+        const port = ports[Math.floor(index / rooms.length) % ports.length]!
         sessions[index] = enter(peer, { port, index, room: rooms[index % rooms.length]!, token: tokens[index]! }, resolve)
       })
     }
@@ -173,7 +175,7 @@ async function open({ peer, port, sessions: more, rooms, tokens }: Extract<LoadC
 
 /** Connects and does what it takes to be in the room. */
 function enter(
-  peer: PeerName,
+  peer: PeerName | 'raw relay',
   { port, index, room, token }: { port: number; index: number; room: string; token: string },
   onEntered: () => void,
 ): Session {

