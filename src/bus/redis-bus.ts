@@ -39,6 +39,8 @@ export interface RedisBusOptions {
   readonly streamMaxEvents?: number
   /** Age of the last event after which a stream is dropped. Default one hour. */
   readonly streamMaxAgeMs?: number
+  /** Opens a connection. Default {@link redisConnection}. */
+  readonly connect?: typeof redisConnection
   /** Hears of connections lost and found, once each; never of their address, which may hold a password. */
   readonly onConnection?: (connection: 'commands' | 'subscriptions', state: 'ready' | 'lost') => void
   /** Another history of the project has begun, as a subscription here has found: what the old one took may be lost (B4). */
@@ -47,7 +49,7 @@ export interface RedisBusOptions {
   readonly onDelivery?: (delivery: Delivery) => void
 }
 
-const DEFAULTS = { prefix: 'tallyroom', streamMaxEvents: 10_000, streamMaxAgeMs: 3_600_000 }
+const DEFAULTS = { prefix: 'tallyroom', streamMaxEvents: 10_000, streamMaxAgeMs: 3_600_000, connect: redisConnection }
 
 /** Of ioredis: a connection that is ended on purpose comes back only when it is told to. */
 const RECONNECT = true
@@ -80,7 +82,7 @@ export class RedisBus implements Bus {
   #isStopped = false
 
   constructor(options: RedisBusOptions) {
-    const { url, prefix, streamMaxEvents, streamMaxAgeMs } = { ...DEFAULTS, ...options }
+    const { url, prefix, streamMaxEvents, streamMaxAgeMs, connect } = { ...DEFAULTS, ...options }
     this.#prefix = prefix
     this.#onEpoch = options.onEpoch
     this.#address = new URL(url).host
@@ -89,7 +91,7 @@ export class RedisBus implements Bus {
       .replace(/^local STREAM_MAX_AGE_MS = .*$/m, `local STREAM_MAX_AGE_MS = ${streamMaxAgeMs}`)
     this.#sha = createHash('sha1').update(this.#script).digest('hex')
     const connection = (name: 'commands' | 'subscriptions') =>
-      redisConnection(url, `${prefix}-${name}`, (state) => {
+      connect(url, `${prefix}-${name}`, (state) => {
         if (this.#isStopped) return
         options.onConnection?.(name, state)
         if (state === 'lost') this.#probe.lost()
