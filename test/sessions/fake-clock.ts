@@ -9,7 +9,8 @@ interface Timer {
 export class FakeClock implements Clock {
   readonly #epochMs: number
   readonly #random: () => number
-  readonly #timers = new Set<Timer>()
+  /** In the order in which they are due; of one moment in the order in which they were asked for. */
+  readonly #timers: Timer[] = []
   #now = 1_000
 
   constructor({ epochMs = Date.UTC(2026, 0, 1), random = () => 0.5 }: { readonly epochMs?: number; readonly random?: () => number } = {}) {
@@ -19,7 +20,7 @@ export class FakeClock implements Clock {
 
   /** Timers that are due some time. */
   get pending(): number {
-    return this.#timers.size
+    return this.#timers.length
   }
 
   now(): number {
@@ -36,31 +37,30 @@ export class FakeClock implements Clock {
 
   after(delayMs: number, callback: () => void): () => void {
     const timer = { dueAt: this.#now + Math.max(0, delayMs), callback }
-    this.#timers.add(timer)
-    return () => void this.#timers.delete(timer)
+    let at = this.#timers.length
+    while (at > 0 && this.#timers[at - 1]!.dueAt > timer.dueAt) at--
+    this.#timers.splice(at, 0, timer)
+    return () => {
+      const found = this.#timers.indexOf(timer)
+      if (found >= 0) this.#timers.splice(found, 1)
+    }
   }
 
   /** Calls what is due within so many milliseconds, in order, and lets promises settle after each. */
   async advance(ms: number): Promise<void> {
     const until = this.#now + ms
     await settle()
-    for (let next = this.#next(until); next; next = this.#next(until)) {
-      this.#timers.delete(next)
+    for (let next = this.#timers[0]; next && next.dueAt <= until; next = this.#timers[0]) {
+      this.#timers.shift()
       this.#now = Math.max(this.#now, next.dueAt)
       next.callback()
       await settle()
     }
     this.#now = until
   }
-
-  #next(until: number): Timer | null {
-    let first: Timer | null = null
-    for (const timer of this.#timers) if (timer.dueAt <= until && (first === null || timer.dueAt < first.dueAt)) first = timer
-    return first
-  }
 }
 
-/** Lets the promises settle that wait for nothing else. */
-export async function settle(): Promise<void> {
-  for (let turn = 0; turn < 30; turn++) await Promise.resolve()
+/** Lets the promises settle that wait for nothing else: Node calls this when there is none left. */
+export function settle(): Promise<void> {
+  return new Promise((resolve) => process.nextTick(resolve))
 }

@@ -2,15 +2,29 @@ import type { Event, Latest } from '../../src/protocol/events.js'
 import type { JoinedMessage, ServerMessage } from '../../src/protocol/messages.js'
 import type { Position } from '../../src/protocol/position.js'
 import type { LogEntry } from './client-log.js'
-import type { History } from './history.js'
+import type { EpochHistory, History } from './history.js'
 import type { Situations } from './situations.js'
 
 /** Where a client stands in a project that it hears. */
 interface Place {
   position: Position
+  /** Unix milliseconds. */
+  readonly joinedAt: number
+  /** What its epoch may have been, after all that it has heard: one thing, unless the bus went back. */
+  histories: readonly EpochHistory[]
   /** Live values and those that are gone, by key. */
   values: Map<string, number>
   live: Set<string>
+}
+
+/** Who listens, in the eyes of the database. */
+export interface Attendance {
+  /** Unix milliseconds. */
+  readonly today: () => number
+  /** Whether at that moment the listener had no role in the project, and every process has been told. */
+  readonly wasAbsent: (project: string, at: number) => boolean
+  /** Whether a query may have failed lately, so that the server may say that something went wrong. */
+  readonly mayFail: () => boolean
 }
 
 interface Joining {
@@ -34,6 +48,7 @@ export class Checker {
   readonly #history: History
   readonly #situations: Situations
   readonly #name: string
+  readonly #attendance: Attendance | null
   readonly #places = new Map<string, Place>()
   /** Joins without an answer, by `ref`. */
   readonly #joining = new Map<number, Joining>()
@@ -44,8 +59,9 @@ export class Checker {
   #isConnected = false
   #isWelcome = false
 
-  constructor(name: string, history: History, situations: Situations) {
+  constructor(name: string, history: History, situations: Situations, attendance: Attendance | null = null) {
     this.#name = name
+    this.#attendance = attendance
     this.#history = history
     this.#situations = situations
   }
@@ -81,6 +97,7 @@ export class Checker {
       const { epoch, history } = this.#history.current(project)
       const { events, values, newest } = history
       if (place.position.epoch !== epoch) this.#fault(`[D8] stands in epoch ${place.position.epoch} of ${project}, not in ${epoch}`)
+      else if (!place.histories.includes(history)) this.#fault(`[D8] has heard of ${project} what the bus has lost`)
       else if (place.position.seq !== events.length) this.#fault(`[D2] stands at ${place.position.seq} of ${events.length} in ${project}`)
       const live = [...newest].filter(([key, version]) => values.get(key)!.get(version) !== 'null').sort()
       const heard = [...place.values].filter(([key]) => place.live.has(key)).sort()
@@ -117,6 +134,7 @@ export class Checker {
         if (message.events.length + message.latest.length === 0) this.#fault('[D5] an empty deliver')
         if (message.epoch !== place.position.epoch) this.#fault(`[D1] a deliver of epoch ${message.epoch} in ${place.position.epoch}`)
         this.#follow(message.project, place, message.events)
+        this.#judge(message.project, place, message.events)
         this.#apply(message.project, place, message.latest)
         return
       }
@@ -142,12 +160,16 @@ export class Checker {
           this.#situations.count('a join is refused')
         }
         if (message.code === 'TOKEN_EXPIRED') this.#situations.count('expired')
-        if (message.code === 'INTERNAL' || message.code === 'MALFORMED') this.#fault(`an error ${message.code}: ${message.message}`)
+        if (message.code === 'MALFORMED' || (message.code === 'INTERNAL' && !this.#attendance?.mayFail()))
+          this.#fault(`an error ${message.code}: ${message.message}`)
         return
       }
       case 'ack':
         if (message.results === undefined) this.#situations.count('refreshed')
         else this.#situations.count('published over a session')
+        return
+      case 'goaway':
+        this.#situations.count('told to move')
         return
       default:
     }
@@ -166,7 +188,8 @@ export class Checker {
       this.#fault(`[J4] joined ${mode} with ${snapshot === null ? 'no' : 'a'} snapshot, since ${JSON.stringify(joining.since)}`)
       return
     }
-    if (!this.#isTrue(project, start)) this.#fault(`[J3] begins at ${JSON.stringify(start)}, which never was`)
+    const histories = this.#history.told(project, start.epoch).filter((history) => wasAt(history, start))
+    if (histories.length === 0) this.#fault(`[J3] begins at ${JSON.stringify(start)}, which never was`)
     if (mode === 'snapshot') {
       if (events.length > 0) this.#fault('[J4] a snapshot with events')
       const { name, version } = snapshot!.project
@@ -175,7 +198,8 @@ export class Checker {
     } else if (events.length === 0) this.#situations.count('resumed with nothing missed')
     else this.#situations.count(bytes > PAGED_BYTES ? 'resumed in pages' : 'resumed with events')
     if (mode === 'resumed' && joining.isHello) this.#situations.count('resumed from a hello')
-    const place: Place = { position: start, values: new Map(), live: new Set() }
+    const joinedAt = this.#attendance?.today() ?? 0
+    const place: Place = { position: start, joinedAt, histories, values: new Map(), live: new Set() }
     if (mode === 'resumed' && position.epoch !== start.epoch) this.#fault('[J3] resumed into another epoch')
     this.#follow(project, place, events)
     const { seq, id } = place.position
@@ -190,11 +214,21 @@ export class Checker {
     const { epoch } = place.position
     for (const { seq, id, type, data } of events) {
       if (seq !== place.position.seq + 1) this.#fault(`[D2] ${seq} follows ${place.position.seq} in ${project}`)
-      const published = this.#history.epoch(project, epoch)?.events[seq - 1]
-      if (published?.id !== id || published.type !== type || published.data.length !== JSON.stringify(data).length) {
-        this.#fault(`[D1] ${seq} of ${project} is not what was published`)
-      }
+      const { length } = JSON.stringify(data)
+      this.#narrow(place, `[D1] ${seq} of ${project} is not what was published`, ({ events }) => {
+        const published = events[seq - 1]
+        return published?.id === id && published.type === type && published.data.length === length
+      })
       place.position = { epoch, seq, id }
+    }
+  }
+
+  /** What was published since it has joined, and it has heard, was for somebody with a role. */
+  #judge(project: string, { histories, joinedAt }: Place, events: readonly Event[]): void {
+    if (!this.#attendance) return
+    for (const { seq } of events) {
+      const { at = 0 } = histories[0]?.events[seq - 1] ?? {}
+      if (at > joinedAt && this.#attendance.wasAbsent(project, at)) this.#fault(`[C9] hears ${seq} of ${project} without a role`)
     }
   }
 
@@ -204,9 +238,12 @@ export class Checker {
       const known = `${project} ${epoch} ${key}`
       if (version < (this.#versions.get(known) ?? 0)) this.#fault(`[D4] ${key} goes back to ${version}`)
       this.#versions.set(known, version)
-      if (this.#history.epoch(project, epoch)?.values.get(key)?.get(version) !== JSON.stringify(data)) {
-        this.#fault(`[D4] version ${version} of ${key} is not what was published`)
-      }
+      const text = JSON.stringify(data)
+      this.#narrow(
+        place,
+        `[D4] version ${version} of ${key} is not what was published`,
+        ({ values }) => values.get(key)?.get(version) === text,
+      )
       place.values.set(key, version)
       if (data === null) {
         place.live.delete(key)
@@ -215,10 +252,12 @@ export class Checker {
     }
   }
 
-  #isTrue(project: string, { epoch, seq, id }: Position): boolean {
-    const history = this.#history.epoch(project, epoch)
-    if (!history) return false
-    return seq === 0 ? id === '' : history.events[seq - 1]?.id === id
+  /** What it has heard may have been told by some of what its epoch was. */
+  #narrow(place: Place, fault: string, isTold: (history: EpochHistory) => boolean): void {
+    if (place.histories.length === 1 && isTold(place.histories[0]!)) return
+    const told = place.histories.filter(isTold)
+    if (told.length === 0) this.#fault(fault)
+    else place.histories = told
   }
 
   #forget(): void {
@@ -233,4 +272,8 @@ export class Checker {
   #fault(fault: string): void {
     this.faults.push(`${this.#name}: ${fault}`)
   }
+}
+
+function wasAt({ events }: EpochHistory, { seq, id }: Position): boolean {
+  return seq === 0 ? id === '' : events[seq - 1]?.id === id
 }

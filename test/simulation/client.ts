@@ -1,5 +1,5 @@
 import { LiveClient, type LiveClientOptions, type Room } from '../../src/client/index.js'
-import { HandlerChecker } from './handler-checker.js'
+import { type CountFacts, HandlerChecker } from './handler-checker.js'
 import type { History } from './history.js'
 import type { Situations } from './situations.js'
 import type { SimulatedSocket } from './socket.js'
@@ -8,6 +8,8 @@ export interface SimulatedClientOptions {
   readonly user: string
   readonly history: History
   readonly situations: Situations
+  /** How many facts are stored of a project; none: nothing is. */
+  readonly countFacts?: CountFacts
   readonly client: Omit<LiveClientOptions, 'url' | 'openSocket' | 'onError'>
   readonly openSocket: (subprotocol: string) => SimulatedSocket
   /** What a handler does when it has heard something. */
@@ -89,8 +91,8 @@ export class SimulatedClient {
   }
 
   #checker(project: string): HandlerChecker {
-    const { history, situations } = this.#options
-    const checker = this.#checkers.get(project) ?? new HandlerChecker(project, history, situations)
+    const { history, situations, countFacts = null } = this.#options
+    const checker = this.#checkers.get(project) ?? new HandlerChecker(project, history, situations, countFacts)
     this.#checkers.set(project, checker)
     return checker
   }

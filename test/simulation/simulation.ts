@@ -359,7 +359,6 @@ class Simulation {
     socket.isLeaving = true
     const deadlineAt = new Date(this.#clock.today() + DRAIN_MS).toISOString()
     socket.receive({ type: 'goaway', reconnectAfterMs: this.#random.below(0.7 * DRAIN_MS), deadlineAt })
-    this.#situations.count('told to move')
     this.#clock.after(DRAIN_MS, () => {
       if (!socket.isGone) socket.drop(CLOSE_CODES.GOING_AWAY)
       else if (client.open.some(({ isOpen }) => isOpen)) this.#situations.count('moved before the old connection ended')
@@ -456,7 +455,7 @@ class Simulation {
     await this.#pause()
     return {
       project: { id: project, name: epoch, currency: null, settings: {}, createdAt: '2026-01-01T00:00:00.000Z', version },
-      summary: { revision: 1, totals: [], controlTotals: null, activeJobs: 0, suggestions: 0, breaks: 0 },
+      summary: { revision: 1, totals: [], controlTotals: null, activeJobs: 0, suggestions: 0, breaks: 0, unmatched: 0 },
       jobs: [],
     }
   }

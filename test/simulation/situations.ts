@@ -1,4 +1,4 @@
-/** What a run must have seen, or it has proved nothing about it. */
+/** What a run must have seen, or it has proved nothing about it: whatever happens to clients of a bus that is told what to do. */
 export const SITUATIONS = [
   'joined with a snapshot',
   'resumed with nothing missed',
@@ -40,25 +40,84 @@ export const SITUATIONS = [
   'messages lost',
 ] as const
 
-export type Situation = (typeof SITUATIONS)[number]
+/** Of several processes over one Redis and one database. */
+export const PROCESS_SITUATIONS = [
+  'joined with a snapshot',
+  'resumed with nothing missed',
+  'resumed with events',
+  'resumed from a hello',
+  'a join is refused',
+  'left',
+  'dropped',
+  'gone without a close',
+  'stopped reading',
+  'told to move',
+  'moved before the old connection ended',
+  'sent back: lagged',
+  'sent back: epoch',
+  'sent back: gap',
+  'a value gone',
+  'an event comes again in another epoch',
+  'revoked',
+  'published straight to the bus',
+  'published over HTTP',
+  'published over a session',
+  'published again under its id',
+  'kept for later',
+  'kept for later, though it may be published',
+  'a fact is stored',
+  'facts go out again',
+  'a transaction fails',
+  'a commit has no answer',
+  'a query fails',
+  'the database is away',
+  'the database is slow',
+  'the database fails',
+  'a process starts',
+  'a process cannot start',
+  'a process drains',
+  'a process is killed',
+  'a machine is gone',
+  'delivery is not proven',
+  'delivery is proven again',
+  'a connection is cut',
+  'a connection carries nothing',
+  'new connections carry nothing',
+  'an answer is lost',
+  'a command has no answer in time',
+  'a message is lost',
+  'a message comes twice',
+  'a message is overtaken',
+  'Redis stands still',
+  'Redis restarts with its data',
+  'Redis restarts with an older copy',
+  'Redis restarts empty',
+  'Redis is emptied',
+  'a key is lost',
+  'another epoch',
+  'the script is not known',
+] as const
+
+export type Situation = (typeof SITUATIONS)[number] | (typeof PROCESS_SITUATIONS)[number]
 
 /** How often each situation came up. */
 export class Situations {
-  readonly #counts = new Map<Situation, number>(SITUATIONS.map((situation) => [situation, 0]))
+  readonly #expected: readonly Situation[]
+  readonly #counts = new Map<Situation, number>()
 
-  count(situation: Situation): void {
-    this.#counts.set(situation, this.#counts.get(situation)! + 1)
+  constructor(expected: readonly Situation[]) {
+    this.#expected = expected
   }
 
-  get counts(): ReadonlyMap<Situation, number> {
-    return this.#counts
+  count(situation: Situation): void {
+    this.#counts.set(situation, (this.#counts.get(situation) ?? 0) + 1)
   }
 
   get missing(): Situation[] {
-    return SITUATIONS.filter((situation) => this.#counts.get(situation) === 0)
+    return this.#expected.filter((situation) => !this.#counts.has(situation))
   }
 
   toString(): string {
-    return SITUATIONS.map((situation) => `${String(this.#counts.get(situation)).padStart(9)}  ${situation}`).join('\n')
+    return this.#expected.map((situation) => `${String(this.#counts.get(situation) ?? 0).padStart(9)}  ${situation}`).join('\n')
   }
 }
