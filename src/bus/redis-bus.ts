@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { ChainableCommander, Redis } from 'ioredis'
 import { AppError } from '../errors.js'
 import { newId, type ProjectId } from '../ids.js'
+import type { BusMetrics } from '../metrics/bus-metrics.js'
 import { TOMBSTONE_BODY } from '../protocol/events.js'
 import type { Position } from '../protocol/position.js'
 import {
@@ -47,6 +48,8 @@ export interface RedisBusOptions {
   readonly onEpoch?: (project: ProjectId) => void
   /** Hears whether what is published arrives here (D9): it is believed at the start, and proved from then on. */
   readonly onDelivery?: (delivery: Delivery) => void
+  /** Default: nothing is counted. */
+  readonly metrics?: BusMetrics
 }
 
 const DEFAULTS = { prefix: 'tallyroom', streamMaxEvents: 10_000, streamMaxAgeMs: 3_600_000, connect: redisConnection }
@@ -74,6 +77,9 @@ export class RedisBus implements Bus {
   readonly #probeChannel: string
   readonly #probe: Probe
   readonly #onEpoch: RedisBusOptions['onEpoch']
+  readonly #metrics: BusMetrics | undefined
+  /** The probe that was sent last, and when. */
+  #probed = { no: 0, at: 0 }
   readonly #subscriptions = new Map<string, Set<RedisSubscription>>()
   readonly #silence: Silence
   #sweep: NodeJS.Timeout | null = null
@@ -85,6 +91,7 @@ export class RedisBus implements Bus {
     const { url, prefix, streamMaxEvents, streamMaxAgeMs, connect } = { ...DEFAULTS, ...options }
     this.#prefix = prefix
     this.#onEpoch = options.onEpoch
+    this.#metrics = options.metrics
     this.#address = new URL(url).host
     this.#script = readFileSync(new URL('./publish.lua', import.meta.url), 'utf8')
       .replace(/^local STREAM_MAX_EVENTS = .*$/m, `local STREAM_MAX_EVENTS = ${streamMaxEvents}`)
@@ -113,7 +120,10 @@ export class RedisBus implements Bus {
     this.#probeChannel = `${prefix}:{tallyroom}:probe:${newId()}`
     this.#probe = new Probe({
       isConnected: () => this.#isSubscribed && !this.isAway,
-      send: async (no) => void (await this.#commands.publish(this.#probeChannel, String(no))),
+      send: async (no) => {
+        this.#probed = { no, at: performance.now() }
+        await this.#commands.publish(this.#probeChannel, String(no))
+      },
       replace: (connections) => this.#replace(connections),
       onChange: (delivery) => {
         if (!this.#isStopped) options.onDelivery?.(delivery)
@@ -160,6 +170,15 @@ export class RedisBus implements Bus {
   }
 
   async publish(project: ProjectId, items: readonly BusItem[]): Promise<BusReply> {
+    const startedAt = performance.now()
+    try {
+      return await this.#publish(project, items)
+    } finally {
+      this.#metrics?.published((performance.now() - startedAt) / 1_000)
+    }
+  }
+
+  async #publish(project: ProjectId, items: readonly BusItem[]): Promise<BusReply> {
     // The script checks too, for publishers in other languages, but stops at the first bad item.
     assertItems(items)
     const ids: string[] = []
@@ -184,7 +203,12 @@ export class RedisBus implements Bus {
 
   async subscribe(project: ProjectId, listener: BusListener): Promise<BusSubscription> {
     const channel = this.#key(project, 'live')
-    const source = { read: (from: number | null) => this.#read(project, from), endEpoch: (epoch: string) => this.#endEpoch(project, epoch) }
+    const source = {
+      read: (from: number | null) => this.#read(project, from),
+      endEpoch: (epoch: string) => this.#endEpoch(project, epoch),
+      onHealed: (ms: number) => this.#metrics?.healed(ms / 1_000),
+      onRotated: (cause: 'went-back' | 'replaced') => this.#metrics?.rotated(cause),
+    }
     const onLost: BusListener['onLost'] = (reason, state) => {
       listener.onLost(reason, state)
       if (reason === 'epoch') this.#onEpoch?.(project)
@@ -354,7 +378,9 @@ export class RedisBus implements Bus {
 
   #receive(channel: string, text: string): void {
     if (channel === this.#probeChannel) {
-      this.#probe.returned(Number(text))
+      const no = Number(text)
+      if (no === this.#probed.no) this.#metrics?.probed((performance.now() - this.#probed.at) / 1_000)
+      this.#probe.returned(no)
       return
     }
     const subscriptions = this.#subscriptions.get(channel)

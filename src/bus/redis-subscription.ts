@@ -8,6 +8,10 @@ export interface ProjectSource {
   readonly read: (fromSeq: number | null) => Promise<ProjectReading>
   /** Begins another epoch, unless somebody has done so. */
   readonly endEpoch: (epoch: string) => Promise<void>
+  /** Something had been missed and was read, which took so long. */
+  readonly onHealed?: (ms: number) => void
+  /** The history is another one: it was behind what it had said, or was gone already. */
+  readonly onRotated?: (cause: 'went-back' | 'replaced') => void
 }
 
 export interface ProjectReading {
@@ -97,17 +101,20 @@ export class RedisSubscription {
     }
     if (this.#state === 'closed' || !this.#head) return
     this.#state = 'reading'
+    const startedAt = performance.now()
     try {
-      const { read, endEpoch } = this.#source
+      const { read, endEpoch, onHealed, onRotated } = this.#source
       const known = this.#head
       let reading = await read(known.seq)
-      if (reading.head.epoch === known.epoch && isAnother(reading, known)) {
+      const hasGoneBack = reading.head.epoch === known.epoch && isAnother(reading, known)
+      if (hasGoneBack) {
         // It went back: who has seen what it has lost must not go on in it, and neither must the others (B5).
         await endEpoch(known.epoch)
         reading = await read(known.seq)
       }
       if (this.#isClosed()) return
-      this.#merge(reading, known)
+      if (reading.head.epoch !== known.epoch) onRotated?.(hasGoneBack ? 'went-back' : 'replaced')
+      if (this.#merge(reading, known) === 'changed') onHealed?.(performance.now() - startedAt)
     } catch {
       if (this.#isClosed()) return
       this.#state = 'stale'
@@ -127,7 +134,7 @@ export class RedisSubscription {
     return this.#state === 'closed'
   }
 
-  #merge(reading: ProjectReading, known: BusHead): void {
+  #merge(reading: ProjectReading, known: BusHead): 'same' | 'changed' {
     const { head, latest } = reading
     const events = reading.events.filter(({ seq }) => seq > known.seq)
     const isOther = head.epoch !== known.epoch || isAnother(reading, known)
@@ -136,7 +143,7 @@ export class RedisSubscription {
     if (isOther || !isProven || events.length !== head.seq - known.seq) {
       this.#adopt(head, latest)
       this.#listener.onLost(isOther ? 'epoch' : 'gap', { head, latest: liveOf(latest) })
-      return
+      return 'changed'
     }
     // Also a lower version: a key whose tombstone was forgotten begins again.
     // That something is gone is news only where it was live.
@@ -151,8 +158,9 @@ export class RedisSubscription {
     }
     this.#adopt(head, latest)
     this.#know(events)
-    if (events.length + newer.length === 0) return
+    if (events.length + newer.length === 0) return 'same'
     this.#listener.onMessage({ project: this.project, epoch: head.epoch, n: head.n, events, latest: newer })
+    return 'changed'
   }
 
   #adopt(head: BusHead, latest: readonly BusLatest[]): void {

@@ -43,6 +43,11 @@ export class Attendance {
     })
   }
 
+  /** Sessions of this process that show themselves. */
+  get shown(): number {
+    return this.#presence.size
+  }
+
   /** Shows the session in the project, after a join that is under way. Answers only what cannot be. */
   present(session: Session, { project: name, state }: PresenceMessage): void {
     const project = parseId<ProjectId>(name)

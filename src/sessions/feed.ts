@@ -1,11 +1,12 @@
 import type { BusEvent, BusLatest, BusMessage, BusState } from '../bus/bus.js'
 import type { ProjectId } from '../ids.js'
-import type { Codec } from '../protocol/codec.js'
+import type { LiveMetrics } from '../metrics/live-metrics.js'
+import type { Codec, Encoded } from '../protocol/codec.js'
 import type { Position } from '../protocol/position.js'
 import type { Transport } from '../transport/transport.js'
 import type { Clock } from './clock.js'
 import { CODECS } from './codecs.js'
-import { type Due, deliverMessages } from './frames.js'
+import { bytesOf, type Due, deliverMessages } from './frames.js'
 import { LatestValues } from './latest-values.js'
 import { type FanoutCounters, News } from './news.js'
 import { isPresenceKey, PresencePace } from './presence-pace.js'
@@ -16,6 +17,8 @@ export interface FeedOptions {
   readonly transport: Pick<Transport, 'prepare' | 'push'>
   readonly clock: Clock
   readonly counters: FanoutCounters
+  /** Null: nothing is counted. */
+  readonly metrics: LiveMetrics | null
   /** Latest values as they are heard, before they are flushed; `all`: and no others. */
   readonly onLatest: (latest: readonly BusLatest[], scope: 'all' | 'changed') => void
   /** Whether somebody has yet to be told what is gone. */
@@ -198,15 +201,29 @@ export class Feed {
   #push(due: Due, [codec, ...others]: readonly Codec[]): void {
     const { project, transport, counters } = this.#options
     if (!codec) {
-      this.#endFlush()
+      this.#endFlush(due)
       return
     }
     const messages = deliverMessages(codec, project, due)
     counters.frames += messages.length
+    this.#countFlush(due, messages, this.#of(codec).size)
     transport.push(this.topicOf(codec), transport.prepare(messages), () => this.#push(due, others))
   }
 
-  #endFlush(): void {
+  /** Once per flush and codec, however many sockets it goes to. */
+  #countFlush({ events, latest }: Due, messages: readonly Encoded[], sessions: number): void {
+    const { metrics } = this.#options
+    if (!metrics) return
+    const frames = messages.length
+    metrics.flushed({ news: events.length + latest.length, frames, writes: frames * sessions, bytes: bytesOf(messages) * sessions })
+  }
+
+  #endFlush({ events, latest }: Due): void {
+    const { clock } = this.#options
+    const metrics = CODECS.some((codec) => this.#of(codec).size > 0) ? this.#options.metrics : null
+    // Presence is held back on purpose (R4).
+    const oldest = metrics && (events[0] ?? latest.find(({ source }) => !isPresenceKey(source.key)))
+    if (oldest) metrics.delivered((clock.today() - Date.parse(oldest.source.at)) / 1_000)
     this.#flushMs = this.#options.clock.now() - this.#flushStartedAt
     this.#isFlushing = false
     this.#wake()

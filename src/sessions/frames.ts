@@ -3,6 +3,11 @@ import type { Codec, Encoded } from '../protocol/codec.js'
 import { MAX_SERVER_FRAME_BYTES } from '../protocol/messages.js'
 import type { News } from './news.js'
 
+/** Of frames, without what the transport puts around them. */
+export function bytesOf(messages: readonly Encoded[]): number {
+  return messages.reduce((sum, message) => sum + (typeof message === 'string' ? Buffer.byteLength(message) : message.length), 0)
+}
+
 /** News of one project that go out together, events before latest values. */
 export interface Due {
   readonly epoch: string

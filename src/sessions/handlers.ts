@@ -27,6 +27,10 @@ export interface SessionActions {
   release(session: Session, message: ReleaseMessage): void
   publish(session: Session, message: Publish): void
   refresh(session: Session, message: RefreshMessage): void
+  /** A pong came. */
+  answerPing(session: Session): void
+  /** A frame was judged: the type of its message, or `refused`. */
+  count(type: string, data: Message): void
   /** Milliseconds that the session has to wait before such a frame, 0 for none (C8). */
   spendFrame(session: Session): number
 }
@@ -47,6 +51,7 @@ export function handleFrame(session: Session, data: Message, actions: SessionAct
   if (session.state.kind === 'closed') return
   const verdict =
     session.state.kind === 'authenticating' ? wait(session.state, data) : decide(session, parseClientFrame(session.codec.decode(data)))
+  if (verdict.kind !== 'wait') actions.count(verdict.kind === 'handle' ? verdict.message.type : 'refused', data)
   switch (verdict.kind) {
     case 'handle':
       handleMessage(session, verdict.message, actions)
@@ -127,6 +132,7 @@ function handleMessage(session: Session, message: ParsedMessage, actions: Sessio
       break
     case 'pong':
       // That it came is all that it says (C7).
+      actions.answerPing(session)
       break
     default:
       unreachable(message)

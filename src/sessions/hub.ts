@@ -1,6 +1,7 @@
 import type { Bus, BusEvent, BusLatest, BusMessage, BusState, BusSubscription } from '../bus/bus.js'
 import { AppError } from '../errors.js'
 import type { ProjectId } from '../ids.js'
+import type { LiveMetrics } from '../metrics/live-metrics.js'
 import type { Position } from '../protocol/position.js'
 import { changedMember } from '../protocol/schemas.js'
 import type { Role, Snapshot } from '../protocol/views.js'
@@ -28,6 +29,8 @@ export interface HubOptions {
   readonly onClosed: (project: ProjectId) => void
   /** How long a project stays subscribed after its last session left. */
   readonly graceMs: number
+  /** Null: nothing is counted. */
+  readonly metrics: LiveMetrics | null
 }
 
 /** `refused`: no role, or no such project; `closed`: the member's socket ended meanwhile. */

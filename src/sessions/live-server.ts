@@ -1,8 +1,9 @@
 import type { Bus } from '../bus/bus.js'
 import type { Revocation, RevocationsReading } from '../db/revocations.js'
-import { AppError, unreachable } from '../errors.js'
+import { AppError, ERRORS, unreachable } from '../errors.js'
 import { newId, type ProjectId } from '../ids.js'
 import type { Log } from '../log.js'
+import type { LiveMetrics, LiveReading } from '../metrics/live-metrics.js'
 import { CLOSE_CODES } from '../protocol/close-codes.js'
 import {
   type ClaimMessage,
@@ -22,7 +23,9 @@ import { Attendance } from './attendance.js'
 import { type Principal, sessionCookie } from './auth.js'
 import { Authentication, type AuthenticationOptions } from './authentication.js'
 import { type Clock, systemClock } from './clock.js'
+import { CODECS } from './codecs.js'
 import { Drain } from './drain.js'
+import { bytesOf } from './frames.js'
 import { handleFrame, type Publish, type SessionActions } from './handlers.js'
 import { Hub } from './hub.js'
 import { Joins } from './joins.js'
@@ -52,6 +55,14 @@ export interface Census {
   readonly unsentBytes: number
   /** Projects that are subscribed for them. */
   readonly subscriptions: number
+}
+
+/** A session that does not read. */
+export interface SlowSession {
+  readonly id: string
+  readonly unsentBytes: number
+  /** How many it has joined. */
+  readonly projects: number
 }
 
 export interface LiveServerOptions extends AuthenticationOptions, Omit<MembershipsOptions, 'clock'> {
@@ -85,6 +96,8 @@ export interface LiveServerOptions extends AuthenticationOptions, Omit<Membershi
   /** How long a drain takes at most. Default 20 000. */
   readonly drainMs?: number
   readonly clock?: Clock
+  /** Default null: nothing is counted. */
+  readonly metrics?: LiveMetrics | null
 }
 
 const DEFAULTS = {
@@ -97,6 +110,7 @@ const DEFAULTS = {
   lease: { ttlMs: 15_000, renewalMs: 5_000 },
   drainMs: 20_000,
   clock: systemClock,
+  metrics: null,
 } satisfies Partial<LiveServerOptions>
 
 /** The live side of a process: who is connected, and what becomes of them. */
@@ -104,6 +118,7 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
   readonly transport: Transport
   readonly clock: Clock
   readonly log: Log
+  readonly metrics: LiveMetrics | null
   readonly #options: LiveServerOptions & Required<Pick<LiveServerOptions, keyof typeof DEFAULTS>>
   readonly #authentication: Authentication
   readonly #memberships: Memberships
@@ -125,6 +140,7 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
     this.transport = transport
     this.clock = clock
     this.log = log
+    this.metrics = this.#options.metrics
     this.#authentication = new Authentication(options)
     this.#memberships = new Memberships(this.#options)
     this.#attendance = new Attendance({ ...this.#options, memberships: this.#memberships, users: this.#users })
@@ -163,6 +179,28 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
       unsentBytes: sessions.reduce((sum, { socket }) => sum + socket.unsentBytes, 0),
       subscriptions: this.#hub.subscriptions,
     }
+  }
+
+  /** The same as gauges show it. */
+  get reading(): LiveReading {
+    const codecs = new Map(CODECS.map((codec) => [codec, 0]))
+    let joins = 0
+    for (const { codec, joinedProjects } of this.#sessions) {
+      codecs.set(codec, (codecs.get(codec) ?? 0) + 1)
+      joins += joinedProjects.size
+    }
+    // The last part of a subprotocol names the codec.
+    const sessions = [...codecs].map(([{ subprotocol }, count]) => ({ codec: subprotocol.split('.').at(-1)!, count }))
+    return { ...this.census, sessions, joins, present: this.#attendance.shown }
+  }
+
+  /** Sessions that do not read, the fullest first, at most `limit`. */
+  slowSessions(limit: number): readonly SlowSession[] {
+    return [...this.#sessions]
+      .filter((session) => session.isSlow)
+      .map(({ id, socket: { unsentBytes }, joinedProjects }) => ({ id, unsentBytes, projects: joinedProjects.size }))
+      .sort((one, other) => other.unsentBytes - one.unsentBytes)
+      .slice(0, limit)
   }
 
   /** Whether clients may connect here: neither drain nor stop has begun. */
@@ -222,7 +260,13 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
   }
 
   /** C3. Only the handshake is decided here: who it is, `hello` says. */
-  admit({ origin, authorization, cookie }: UpgradeRequest): Refusal | null {
+  admit(request: UpgradeRequest): Refusal | null {
+    const refusal = this.#judge(request)
+    if (refusal) this.metrics?.refused(refusal.code)
+    return refusal
+  }
+
+  #judge({ origin, authorization, cookie }: UpgradeRequest): Refusal | null {
     if (!this.isReady) return { status: 503, code: 'DRAINING', message: 'this process is going away' }
     if (origin !== undefined && !this.#options.isOriginAllowed(origin)) {
       // Mostly a proxy whose address nobody has told us.
@@ -253,8 +297,10 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
     }
   }
 
-  onClose(session: Session, before: SessionState): void {
+  onClose(session: Session, before: SessionState, code: number): void {
     this.#sessions.delete(session)
+    this.metrics?.closed(code)
+    if (before.kind !== 'open') this.metrics?.refused(CODE_NAMES.get(code) ?? 'abandoned')
     const projects = [...session.joinedProjects]
     for (const project of projects) this.#hub.leave(session, project)
     if (before.kind === 'open') {
@@ -276,6 +322,7 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
         if (session.state.kind === 'authenticating') this.#welcome(session, principal, hello, waiting)
       })
       .catch((error) => {
+        this.#countRefusal(error)
         if (session.state.kind !== 'closed') session.end(error, null)
       })
   }
@@ -324,6 +371,7 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
         this.#sweep.judgeExpiry(session)
         for (const project of session.projects) this.#joins.judgeAgain(session, project)
       } catch (error) {
+        this.#countRefusal(error)
         session.fail(error, ref)
       }
     })
@@ -331,17 +379,31 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
 
   spendFrame(session: Session): number {
     const { frameRate } = this.#options
-    return frameRate === null ? 0 : session.spendFrame(frameRate)
+    const waitMs = frameRate === null ? 0 : session.spendFrame(frameRate)
+    if (waitMs > 0) this.metrics?.rateLimited('frames')
+    return waitMs
+  }
+
+  answerPing(session: Session): void {
+    if (!session.awaitsPong) return
+    session.awaitsPong = false
+    this.metrics?.answeredPing((this.clock.now() - session.pingedAt) / 1_000)
+  }
+
+  count(type: string, data: Message): void {
+    this.metrics?.received(type, bytesOf([data]))
   }
 
   #welcome(session: Session, principal: Principal, { joins = [] }: HelloMessage, waiting: readonly Message[]): void {
     const { maxSessionsPerUser, node, heartbeat, frameRate } = this.#options
     const { user, expiresAt } = principal
     if (maxSessionsPerUser > 0 && this.#users.of(user.id).size >= maxSessionsPerUser) {
+      this.metrics?.rateLimited('sessions')
       session.end(new AppError('SESSION_LIMIT'), null)
       return
     }
     session.state = { kind: 'open', principal: this.#users.add(session, principal), isExpiryTold: false }
+    this.metrics?.welcomed((this.clock.now() - session.pingedAt) / 1_000)
     session.send({
       type: 'welcome',
       session: session.id,
@@ -363,6 +425,11 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
   #renew(session: Session, before: Principal, principal: Principal): void {
     if (principal.user.id !== before.user.id) throw new AppError('FORBIDDEN', { message: 'the token is of another user' })
     session.state = { kind: 'open', principal: this.#users.add(session, principal), isExpiryTold: false }
+  }
+
+  /** Of a credential; what else went wrong says nothing of it. */
+  #countRefusal(error: unknown): void {
+    if (error instanceof AppError && ERRORS[error.code].status === 401) this.metrics?.authFailed(error.code)
   }
 
   #obey(revocation: Revocation): void {
@@ -394,5 +461,6 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
   }
 }
 
+const CODE_NAMES: ReadonlyMap<number, string> = new Map(Object.entries(CLOSE_CODES).map(([name, code]) => [code, name]))
 /** Of what a client calls a project, enough to tell it from others. */
 const MAX_NAME = 64

@@ -55,6 +55,11 @@ export class Presence {
     else this.#places.set(session, new Set([project]))
   }
 
+  /** Sessions that show themselves. */
+  get size(): number {
+    return this.#places.size
+  }
+
   isShown(session: string, project: ProjectId): boolean {
     return this.#rolls.get(project)?.has(session) ?? false
   }

@@ -1,5 +1,6 @@
 import type { Bus, BusEvent, BusLatest, BusMessage, BusState } from '../bus/bus.js'
 import type { ProjectId } from '../ids.js'
+import type { LiveMetrics, ResumeSource } from '../metrics/live-metrics.js'
 import type { Codec, Encoded } from '../protocol/codec.js'
 import { MAX_SERVER_FRAME_BYTES } from '../protocol/messages.js'
 import type { Position } from '../protocol/position.js'
@@ -7,7 +8,7 @@ import type { Role, Snapshot } from '../protocol/views.js'
 import type { Frames, SendResult, Transport, TransportSocket } from '../transport/transport.js'
 import type { Clock } from './clock.js'
 import { Feed } from './feed.js'
-import { deliverMessages, SPACE_BYTES, takePage, takeThatFit } from './frames.js'
+import { bytesOf, deliverMessages, SPACE_BYTES, takePage, takeThatFit } from './frames.js'
 import type { Lane } from './lane.js'
 import type { FanoutCounters, News } from './news.js'
 import type { Notice } from './notice.js'
@@ -37,6 +38,8 @@ export interface RoomOptions {
   readonly transport: Pick<Transport, 'prepare' | 'push'>
   readonly clock: Clock
   readonly counters: FanoutCounters
+  /** Null: nothing is counted. */
+  readonly metrics: LiveMetrics | null
   /** State of the project as of now or later; null when there is no such project. */
   readonly snapshot: (project: ProjectId) => Promise<Snapshot | null>
   /** Where snapshots wait for each other (J8). */
@@ -56,7 +59,7 @@ export interface Entrance {
 }
 
 /** Where a member begins to hear: after a position that it has, or with a snapshot of that position or later. */
-type Start = { readonly position: Position; readonly generation: number } & (
+type Start = { readonly position: Position; readonly generation: number; readonly source: ResumeSource } & (
   | { readonly mode: 'resumed' }
   | { readonly mode: 'snapshot'; readonly shared: SharedSnapshot }
 )
@@ -144,6 +147,7 @@ export class Room {
    */
   async admit(member: Member, { ref, role, since }: Entrance): Promise<'joined' | 'refused' | 'closed' | 'broken'> {
     const generation = this.#generation
+    const startedAt = this.#options.clock.now()
     const start = (since && (await this.#resume(since, generation))) ?? (await this.#begin(since))
     if (!start) return 'refused'
     for (;;) {
@@ -157,6 +161,7 @@ export class Room {
       }
       const joined = member.codec.joined(ref, this.project, role, welcome.tail)
       if (member.sendNews(this.#options.transport.prepare([joined])) === 'dropped') continue
+      this.#countJoin(start, since, joined, startedAt)
       member.joinedProjects.add(this.project)
       this.members.add(member)
       this.#feed.countSession(member.codec, 1)
@@ -165,6 +170,13 @@ export class Room {
       void this.#catchUp(member, cursor)
       return 'joined'
     }
+  }
+
+  #countJoin({ mode, source }: Start, since: Position | null, joined: Encoded, startedAt: number): void {
+    const { metrics, clock } = this.#options
+    metrics?.joined(mode, (clock.now() - startedAt) / 1_000)
+    if (since) metrics?.resumed(source, 'ok')
+    metrics?.sent('joined', bytesOf([joined]))
   }
 
   /** Ends the member's deliveries. Whether it was one. */
@@ -203,22 +215,32 @@ export class Room {
     if (epoch !== this.#feed.position.epoch) return null
     const known = seq > this.#feed.position.seq ? null : this.#feed.recentIdAt(seq)
     if (known === null) {
-      if (!(await this.#stream.read(position))) return null
+      if (!(await this.#countingFailure('stream', this.#stream.read(position)))) return null
       // An event that another process has flushed and this one has not: it is on its way.
       while (seq > this.#feed.position.seq && generation === this.#generation) await this.#feed.flushed()
     } else if (known !== position.id) return null
-    return { mode: 'resumed', position, generation }
+    return { mode: 'resumed', position, generation, source: known === null ? 'stream' : 'ring' }
+  }
+
+  /** What a session waited for that had a position to continue from. */
+  async #countingFailure<Value>(source: ResumeSource, reading: Promise<Value>): Promise<Value> {
+    try {
+      return await reading
+    } catch (error) {
+      this.#options.metrics?.resumed(source, 'failed')
+      throw error
+    }
   }
 
   async #begin(since: Position | null): Promise<Start | null> {
-    const shared = await this.#snapshots.share()
+    const shared = await (since ? this.#countingFailure('snapshot', this.#snapshots.share()) : this.#snapshots.share())
     if (!shared) return null
     // Who has heard another history gets what this one has told from its beginning, if that is there: a snapshot has the state, not the news,
     // and what waited while the bus was away went out before anybody had joined again.
     const beginning: Position = { epoch: shared.position.epoch, seq: 0, id: '' }
     const isNewHere = since !== null && since.epoch !== beginning.epoch
     const position = isNewHere && (await this.#reaches(beginning)) ? beginning : shared.position
-    return { mode: 'snapshot', position, generation: shared.generation, shared }
+    return { mode: 'snapshot', source: 'snapshot', position, generation: shared.generation, shared }
   }
 
   /** Whether everything that was told after the position can be had. */
@@ -263,6 +285,7 @@ export class Room {
       } else {
         // Dropped: it is slow now, and will be told to join again.
         const isLost = next.frames !== null && member.sendNews(next.frames) === 'dropped'
+        if (next.frames && !isLost) this.#options.metrics?.sent('deliver', bytesOf(next.frames.messages), next.frames.messages.length)
         if (next.isLast || isLost) this.#cursors.delete(member)
         if (next.isLast && !isLost) member.socket.subscribe(this.#feed.topicOf(member.codec))
       }

@@ -2,6 +2,7 @@ import { isDatabaseBusy } from '../db/sql-state.js'
 import { AppError, ERRORS } from '../errors.js'
 import { newId, type ProjectId, parseId } from '../ids.js'
 import type { Log } from '../log.js'
+import type { LiveMetrics } from '../metrics/live-metrics.js'
 import { CLOSE_CODES, type CloseCode } from '../protocol/close-codes.js'
 import type { Codec } from '../protocol/codec.js'
 import { MAX_SESSION_PROJECTS, type ServerMessage } from '../protocol/messages.js'
@@ -18,6 +19,7 @@ import type { Principal } from './auth.js'
 import { Backlog } from './backlog.js'
 import type { Clock } from './clock.js'
 import { codecOf } from './codecs.js'
+import { bytesOf } from './frames.js'
 import type { Notice } from './notice.js'
 import type { Member } from './room.js'
 
@@ -38,11 +40,13 @@ export interface SessionOwner {
   readonly transport: Pick<Transport, 'prepare'>
   readonly clock: Clock
   readonly log: Pick<Log, 'info' | 'warn' | 'error'>
+  /** Null: nothing is counted. */
+  readonly metrics: LiveMetrics | null
   onFrame(session: Session, data: Message): void
   /** It was slow and has drained: nothing that was due meanwhile has reached it. */
   onRecovered(session: Session): void
-  /** The session is over; `before` is what it was. Its projects are still in `joinedProjects`. */
-  onClose(session: Session, before: SessionState): void
+  /** The session is over; `before` is what it was, `code` how it ended (RFC 6455). Its projects are still in `joinedProjects`. */
+  onClose(session: Session, before: SessionState, code: number): void
 }
 
 /** How many frames that cost something a session may send: `perSecond` in the long run, `burst` at once. */
@@ -71,7 +75,10 @@ export class Session implements SocketListener, Member {
   state: SessionState
   /** Milliseconds of the clock; before the first frame the time of the handshake. */
   receivedAt: number
+  /** Of the last ping; before the first the time of the handshake. */
   pingedAt: number
+  /** A ping has no answer yet. */
+  awaitsPong = false
   malformedFrames = 0
   readonly #owner: SessionOwner
   /** Null while nothing waits that the session knows of. */
@@ -115,6 +122,7 @@ export class Session implements SocketListener, Member {
     const backlog = this.#fallBehind()
     if (backlog.isSlow) return
     backlog.isSlow = true
+    this.#owner.metrics?.slowSession('slow')
     this.#owner.log.info({ session: this.id, unsentBytes: this.socket.unsentBytes }, 'a session does not read')
   }
 
@@ -125,15 +133,19 @@ export class Session implements SocketListener, Member {
     // While what it was sent waited, it could not answer what came behind.
     this.receivedAt = this.#owner.clock.now()
     for (const { message, frames } of backlog.kept) this.#sendFrames(message, frames)
-    if (backlog.isSlow) this.#owner.onRecovered(this)
+    if (backlog.isSlow) {
+      this.#owner.metrics?.slowSession('recovered')
+      this.#owner.onRecovered(this)
+    }
     backlog.release()
   }
 
-  onClose(): void {
+  onClose(code: number): void {
     if (this.state.kind === 'closed') return
     const before = this.state
     this.state = { kind: 'closed' }
-    this.#owner.onClose(this, before)
+    if (this.isSlow) this.#owner.metrics?.slowSession('ended')
+    this.#owner.onClose(this, before, code)
     const backlog = this.#backlog
     this.#backlog = null
     backlog?.release()
@@ -248,7 +260,11 @@ export class Session implements SocketListener, Member {
   }
 
   #sendFrames(message: ServerMessage, frames: Frames): void {
-    if (this.sendNews(frames) !== 'dropped' || !this.socket.isOpen) return
+    if (this.sendNews(frames) !== 'dropped') {
+      this.#owner.metrics?.sent(message.type, bytesOf(frames.messages))
+      return
+    }
+    if (!this.socket.isOpen) return
     if (this.#fallBehind().keep({ message, frames }) === 'kept') return
     this.close(CLOSE_CODES.SLOW_CONSUMER, 'too much left unread')
   }

@@ -46,6 +46,7 @@ export class Sweep {
       } else if (now - Math.max(Math.min(receivedAt, socket.lastSentAt), session.pingedAt) >= heartbeat.intervalMs) {
         ping ??= new Notice(transport, { type: 'ping', at: timestamp(clock.today()) })
         session.pingedAt = now
+        session.awaitsPong = true
         session.notify(ping)
       }
     }

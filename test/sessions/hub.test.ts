@@ -111,6 +111,7 @@ class Rig {
     onMemberChanged: () => undefined,
     onLatest: () => undefined,
     onClosed: () => undefined,
+    metrics: null,
     graceMs: 1_000,
   })
 
