@@ -10,6 +10,8 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   const status = tableStatus ?? 400
   // RFC 9110 §15.5.2: a 401 says what would do.
   if (status === 401) reply.header('www-authenticate', 'Bearer')
+  // What was refused without a clock of its own may be asked again soon.
+  if (status === 429 && !reply.hasHeader('retry-after')) reply.header('retry-after', '1')
   request.log[level]({ code: known.code, err: level === 'info' ? undefined : error }, known.message)
   return reply
     .code(status)

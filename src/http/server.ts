@@ -16,6 +16,7 @@ import { exportRoute } from './export.js'
 import { jobRoutes } from './jobs.js'
 import { matchRoutes } from './matches.js'
 import { memberRoutes } from './members.js'
+import { serveOpenApi } from './openapi.js'
 import { problemOf, rawProblem, sendProblem } from './problem.js'
 import { projectRoutes } from './projects.js'
 import type { Rate } from './rate-limits.js'
@@ -100,6 +101,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   await app.register(helmet, securityHeaders(context))
   await app.register(cookie)
   await compressAnswers(app)
+  serveOpenApi(app)
 
   signInRoute(app, context)
   await app.register(async (plain) => liveWithoutUpgrade(plain.withTypeProvider<ZodTypes>()))
