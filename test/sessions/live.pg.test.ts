@@ -1,22 +1,27 @@
 import { randomUUID } from 'node:crypto'
+import { Writable } from 'node:stream'
+import pino from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MemoryBus } from '../../src/bus/memory-bus.js'
 import { OutboxPublisher } from '../../src/bus/outbox.js'
+import { TieredCache } from '../../src/cache/tiered-cache.js'
 import { findJobIds } from '../../src/db/jobs.js'
-import { mayPublish, readRoster, roleIn } from '../../src/db/members.js'
+import { mayPublish } from '../../src/db/members.js'
 import { outboxStore } from '../../src/db/outbox.js'
-import { readSnapshot } from '../../src/db/snapshot.js'
 import { AppError } from '../../src/errors.js'
 import { createHttpServer, type HttpServer } from '../../src/http/server.js'
 import { cookiePrincipal } from '../../src/http/who.js'
-import { createLog } from '../../src/log.js'
+import type { ProjectId } from '../../src/ids.js'
 import { MAX_CLIENT_FRAME_BYTES } from '../../src/protocol/messages.js'
 import { JSON_SUBPROTOCOL, LIVE_PATH } from '../../src/protocol/version.js'
 import { EventPublisher } from '../../src/publishing/event-publisher.js'
+import { ProjectReads } from '../../src/reads/project-reads.js'
 import { TokenAuthority } from '../../src/sessions/auth.js'
 import { LiveServer } from '../../src/sessions/live-server.js'
+import { Memberships } from '../../src/sessions/memberships.js'
 import { Tickets } from '../../src/sessions/tickets.js'
 import { createWsTransport } from '../../src/transport/ws.js'
+import { addSource } from '../db/review-fixture.js'
 import { DATABASES, type TestDatabase } from '../db/test-databases.js'
 import { TestClient } from './live-fixture.js'
 
@@ -28,19 +33,24 @@ describe('a process, from HTTP over the database and the bus to its sessions', (
   let origin: string
   const tokens = new TokenAuthority({ secret: Buffer.alloc(32, 's') })
   const clients: TestClient[] = []
+  const lines: string[] = []
+  const log = pino({}, new Writable({ write: (chunk, _, done) => done(void lines.push(String(chunk))) }))
 
   beforeAll(async () => {
     database = await DATABASES[0].create()
     const { db } = database
-    const [log, bus] = [createLog('silent'), new MemoryBus()]
+    const bus = new MemoryBus()
     outbox = new OutboxPublisher({
       bus,
       log,
       ...outboxStore(db),
     })
+    const reads = new ProjectReads({ db, cache: new TieredCache({ shared: null }) })
     const isOriginAllowed = (asked: string) => asked === origin
     http = await createHttpServer({
       db,
+      reads,
+      memberships: new Memberships(reads),
       tokens,
       tickets: new Tickets({ tokens, takeOnce: (name, ttlMs) => bus.takeOnce(name, ttlMs), isSignedIn: async () => true }),
       publisher: new EventPublisher({
@@ -53,7 +63,10 @@ describe('a process, from HTTP over the database and the bus to its sessions', (
       publicUrl: () => origin ?? 'http://127.0.0.1',
       dashboardDir: null,
       wakeJobs: () => undefined,
-      wakeOutbox: (project) => outbox.wake(project),
+      wakeOutbox(project, tags) {
+        void reads.invalidate(project, tags)
+        outbox.wake(project)
+      },
       closeSessions: (credential) => live.closeCredential(credential),
       projectDeleted: (project) => live.closeProject(project),
     })
@@ -71,9 +84,10 @@ describe('a process, from HTTP over the database and the bus to its sessions', (
       tickets: { redeem: () => Promise.reject(new AppError('UNAUTHENTICATED')) },
       publish: () => Promise.reject(new AppError('FORBIDDEN')),
       cookie: (value) => cookiePrincipal(db, value),
-      membership: (principal, project) => roleIn(db, principal, project),
-      roster: (project) => readRoster(db, project, 1_000),
-      snapshot: (project) => readSnapshot(db, project),
+      membership: (principal, project) => reads.membership(principal, project),
+      roster: (project) => reads.roster(project),
+      snapshot: (project) => reads.snapshot(project),
+      onOutdated: (project, tags) => void reads.invalidate(project, tags),
       isOriginAllowed,
       maxSessionsPerUser: 0,
     })
@@ -152,5 +166,34 @@ describe('a process, from HTTP over the database and the bus to its sessions', (
     late.send({ type: 'hello' })
     expect(await late.next('error')).toMatchObject({ code: 'UNAUTHENTICATED' })
     await late.expectClose(4500)
+  })
+
+  test('one request id stands in answer, log, problem, job row, and the event on another one’s socket', async () => {
+    const project = await createProject()
+    for (const side of ['left', 'right'] as const) await addSource(database.db, project as ProjectId, side, `${side}.csv`)
+    await ask('ana', 'PUT', `/projects/${project}/members/ben`, { role: 'viewer' })
+    const ben = await signIn('ben')
+    await ben.joined(project)
+    const id = `found-everywhere:${randomUUID()}`
+    const post = async (body: object) =>
+      fetch(`${origin}/v1/projects/${project}/jobs`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${await token('ana')}`, 'content-type': 'application/json', 'x-request-id': id },
+        body: JSON.stringify(body),
+      })
+    const queued = await post({ kind: 'match' })
+    const refused = await post({ kind: 'no such kind' })
+    expect([queued.headers.get('x-request-id'), refused.headers.get('x-request-id')]).toEqual([id, id])
+    expect(await refused.json()).toMatchObject({ code: 'INVALID', requestId: id })
+    const { job } = (await queued.json()) as { readonly job: { readonly id: string } }
+    expect(await database.db.job.findUnique({ where: { id: job.id }, select: { requestId: true } })).toEqual({ requestId: id })
+    expect((await ben.next('deliver')).events).toMatchObject([{ type: 'job.queued', trace: id, data: { job: { id: job.id } } }])
+    const logged = lines.map((line) => JSON.parse(line)).filter((line) => line.requestId === id)
+    expect(logged.map(({ msg, status }) => [msg, status])).toEqual(
+      expect.arrayContaining([
+        ['answered', 202],
+        ['answered', 422],
+      ]),
+    )
   })
 })
