@@ -57,7 +57,7 @@ export async function tallyroom(transport: 'ws' | 'uws'): Promise<Peer> {
 function snapshotOf(project: string): Snapshot {
   return {
     project: { id: project, name: 'Bench', currency: null, settings: {}, createdAt: '2026-01-01T00:00:00.000Z', version: 1 },
-    summary: { revision: 1, totals: [], controlTotals: null, activeJobs: 0, suggestions: 0, breaks: 0 },
+    summary: { revision: 1, totals: [], controlTotals: null, activeJobs: 0, suggestions: 0, breaks: 0, unmatched: 0 },
     jobs: [],
   }
 }

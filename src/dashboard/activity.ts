@@ -1,8 +1,17 @@
-import type { Event, KnownEvent } from '../protocol/events.js'
-import { formatConfidence, formatCounted } from './format.js'
+import type { BreakField, Event, KnownEvent } from '../protocol/events.js'
+import type { BreakView } from '../protocol/views.js'
+import { formatConfidence, formatCounted, formatDate } from './format.js'
 import { MANUAL_RULE } from './matches.js'
 
 const MAX_SHOWN = 12
+
+/** What somebody said about a break. */
+const SAID: Readonly<Record<BreakField, (view: BreakView, actor: string | null) => string>> = {
+  assignee: ({ assignee }, actor) =>
+    assignee === null ? 'gave a break up' : assignee.id === actor ? 'took a break' : `gave a break to ${assignee.name}`,
+  dueAt: ({ dueAt }) => (dueAt === null ? 'took a break’s due date away' : `made a break due ${formatDate(dueAt.slice(0, 10))}`),
+  status: ({ status }) => (status === 'resolved' ? 'resolved a break' : 'opened a break again'),
+}
 
 /** One line of what happened while the page was open. */
 export interface Activity {
@@ -58,9 +67,10 @@ function lineOf(event: KnownEvent, actor: string | null): { readonly who: string
     case 'break.changed': {
       // What a job makes of breaks is in its figures.
       if (actor === null) return null
-      const { status, assignee } = event.data.break
-      if (status === 'resolved') return { who: actor, text: 'resolved a break' }
-      return { who: actor, text: assignee === null ? 'changed an open break' : `changed a break that ${assignee.name} has` }
+      const { changed = [], break: view } = event.data
+      // Where nothing was said of the break itself, it follows from what became of a match.
+      const fields = changed.length === 0 ? (['status'] as const) : changed
+      return { who: actor, text: fields.map((field) => SAID[field](view, event.actor)).join(' and ') }
     }
     case 'member.changed': {
       const { user, role } = event.data.member

@@ -19,6 +19,18 @@ export interface Page<Item> {
   readonly nextCursor: string | null
 }
 
+/** Breaks with the rows that they are. */
+export interface BreakPage extends Page<BreakView> {
+  readonly records: readonly RecordView[]
+}
+
+/** What a job is started with; absent: the default rules. */
+export interface JobSettings {
+  /** Id of the rules of an earlier job. */
+  readonly ruleSet?: string
+  readonly dryRun?: boolean
+}
+
 export interface Me {
   readonly user: UserRef
   readonly projects: readonly { readonly id: string; readonly name: string; readonly role: Role }[]
@@ -162,15 +174,17 @@ export const api = {
   projects: (cursor: string | null) => request<Page<ProjectView>>('GET', '/v1/projects', { query: { limit: 50, cursor } }),
   createProject: (body: { name: string; currency?: string }) => request<{ project: ProjectView }>('POST', '/v1/projects', { body }),
   summary: (project: string) => request<Summary>('GET', `/v1/projects/${project}/summary`),
+  removeSource: (project: string, source: string) => request<undefined>('DELETE', `/v1/projects/${project}/sources/${source}`),
   sources: (project: string) => request<Page<SourceView>>('GET', `/v1/projects/${project}/sources`, { query: { limit: 100 } }),
   jobs: (project: string, query: Query) => request<Page<JobView>>('GET', `/v1/projects/${project}/jobs`, { query }),
-  startJob: (project: string) => request<{ job: JobView }>('POST', `/v1/projects/${project}/jobs`, { body: { kind: 'match' } }),
+  startJob: (project: string, like: JobSettings = {}) =>
+    request<{ job: JobView }>('POST', `/v1/projects/${project}/jobs`, { body: { kind: 'match', ...like } }),
   cancelJob: (project: string, job: string) => request<{ job: JobView }>('POST', `/v1/projects/${project}/jobs/${job}/cancel`),
   matches: (project: string, query: Query) => request<Page<MatchView>>('GET', `/v1/projects/${project}/matches`, { query }),
   match: (project: string, match: string) => request<MatchDetail>('GET', `/v1/projects/${project}/matches/${match}`),
   createMatch: (project: string, body: ManualMatch) => request<Acted>('POST', `/v1/projects/${project}/matches`, { body }),
   records: (project: string, query: Query) => request<Page<RecordView>>('GET', `/v1/projects/${project}/records`, { query }),
-  breaks: (project: string, query: Query) => request<Page<BreakView>>('GET', `/v1/projects/${project}/breaks`, { query }),
+  breaks: (project: string, query: Query) => request<BreakPage>('GET', `/v1/projects/${project}/breaks`, { query }),
   record: (project: string, record: string) => request<RecordDetail>('GET', `/v1/projects/${project}/records/${record}`),
   decide: (project: string, items: readonly DecisionItem[]) =>
     request<{ act: string; items: readonly DecisionResult[] }>('POST', `/v1/projects/${project}/decisions`, { body: { items } }),

@@ -1,5 +1,5 @@
-import type { BreakReason, BreakStatus, BreakView, Side } from '../protocol/views.js'
-import { type ApiError, asApiError, type Page } from './api.js'
+import type { BreakReason, BreakStatus, BreakView, RecordView, Side } from '../protocol/views.js'
+import { type ApiError, asApiError, type BreakPage } from './api.js'
 import { Store } from './store.js'
 
 export interface BreakFilter {
@@ -22,7 +22,7 @@ export interface BreakListState {
   readonly unseen: number
 }
 
-export type ReadBreaks = (query: BreakFilter & { readonly cursor: string | null }) => Promise<Page<BreakView>>
+export type ReadBreaks = (query: BreakFilter & { readonly cursor: string | null }) => Promise<BreakPage>
 
 /** The breaks of a filter, page by page. They keep their places whatever becomes of them; what is new is counted. */
 export class BreakList {
@@ -30,11 +30,17 @@ export class BreakList {
   readonly state = new Store<BreakListState>({ breaks: null, cursor: null, error: null, unseen: 0 })
   readonly #read: ReadBreaks
   readonly #unseen = new Set<string>()
+  readonly #records = new Map<string, RecordView>()
   #request = 0
 
   constructor(filter: BreakFilter, read: ReadBreaks) {
     this.filter = filter
     this.#read = read
+  }
+
+  /** The row of a break of the list. */
+  recordOf({ record }: BreakView): RecordView | undefined {
+    return this.#records.get(record)
   }
 
   /** Reads on from the end of what is there, or `anew`. */
@@ -44,6 +50,7 @@ export class BreakList {
     try {
       const page = await this.#read({ ...this.filter, cursor })
       if (ours !== this.#request) return
+      for (const record of page.records) this.#records.set(record.id, record)
       const before = cursor === null ? [] : (this.state.value.breaks ?? [])
       if (cursor === null) this.#unseen.clear()
       for (const { id } of page.items) this.#unseen.delete(id)

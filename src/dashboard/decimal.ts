@@ -30,11 +30,6 @@ export function isEqual(left: string, right: string): boolean {
   return sign(subtract(left, right)) === 0
 }
 
-/** Whole per cent of `part` in `whole`, rounded down, so that 100 means all; 0 of nothing is 0. */
-export function wholePercent(part: number, whole: number): number {
-  return whole === 0 ? 0 : Math.floor((part * 100) / whole)
-}
-
 function parse(text: string): Scaled {
   const match = /^([+-]?)(\d+)(?:\.(\d+))?$/.exec(text)
   if (match === null) throw new TypeError(`not a decimal: ${text}`)

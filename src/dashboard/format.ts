@@ -8,6 +8,7 @@ const times = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyl
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' })
 const percents = new Intl.NumberFormat(undefined, { style: 'percent' })
 const confidences = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 1, roundingMode: 'floor' })
+const tenths = new Intl.NumberFormat(undefined, { style: 'percent', minimumFractionDigits: 1, maximumFractionDigits: 1 })
 const currencyDigits = new Map<string, number>()
 
 /** `XXX` means that the file named no currency. */
@@ -79,13 +80,23 @@ export function durationOf({ startedAt, endedAt }: Pick<JobView, 'startedAt' | '
   return startedAt === null || endedAt === null ? null : formatDuration(Date.parse(endedAt) - Date.parse(startedAt))
 }
 
-/** A whole number of per cent. */
-export function formatPercent(percent: number): string {
-  return percents.format(percent / 100)
+/** A job's progress, a whole number of per cent: 100 is said of what has ended only, and 0 of what has not begun. */
+export function formatProgress({ percent, processed }: Pick<JobView, 'percent' | 'processed'>): string {
+  return percent === 0 && processed > 0 ? `<${percents.format(0.01)}` : percents.format(percent / 100)
 }
 
-/** Confidence "0.98321" as "98.3%"; rounded down, so that 100% is certain. */
+/** `part` of `whole` in per cent, rounded down; near both ends with a decimal, so that 100 % means all and 0 % nothing. */
+export function formatShare(part: number, whole: number): string {
+  if (part === 0 || whole === 0) return percents.format(0)
+  const thousandths = Math.floor((part * 1_000) / whole)
+  if (thousandths === 0) return `<${tenths.format(0.001)}`
+  const isNearEnd = thousandths < 10 || (thousandths >= 990 && part < whole)
+  return isNearEnd ? tenths.format(thousandths / 1_000) : percents.format(Math.floor(thousandths / 10) / 100)
+}
+
+/** Confidence "0.98321" as "98.3%"; rounded down, so that 100% is certain, and 0% impossible. */
 export function formatConfidence(confidence: string): string {
+  if (/^0\.000\d*[1-9]/.test(confidence)) return `<${tenths.format(0.001)}`
   return confidences.format(confidence as `${number}`)
 }
 

@@ -10,9 +10,11 @@ export interface MatchFilter {
   /** Decimal text, 0–1. */
   readonly minConfidence: string | null
   readonly rule: string | null
+  /** Text or amount of one of its rows; empty: whatever they say. */
+  readonly q: string
 }
 
-export const SUGGESTED: MatchFilter = { status: 'proposed', minConfidence: null, rule: null }
+export const SUGGESTED: MatchFilter = { status: 'proposed', minConfidence: null, rule: null, q: '' }
 
 /** Reads a page of a filter's matches. */
 export type ReadMatches = (query: MatchFilter & { readonly limit: number; readonly cursor: string | null }) => Promise<Page<MatchView>>
@@ -199,7 +201,11 @@ export class MatchList {
   /** The least sure open entries that reach the confidence, when so much was read that they are known. */
   leastSure(minConfidence: string, rule: string | null): readonly MatchRow[] {
     const last = this.#entries.at(-1)
-    if (this.filter.status !== 'proposed' || (!this.isComplete && last !== undefined && reaches(last.row.confidence, minConfidence)))
+    if (
+      this.filter.status !== 'proposed' ||
+      this.filter.q !== '' ||
+      (!this.isComplete && last !== undefined && reaches(last.row.confidence, minConfidence))
+    )
       return []
     const isMeant = (entry: Entry) =>
       isOpen(entry) && reaches(entry.row.confidence, minConfidence) && (rule === null || entry.row.rule === rule)
@@ -247,11 +253,12 @@ export class MatchList {
   }
 
   #fits(match: MatchView): boolean {
-    const { status, minConfidence, rule } = this.filter
+    const { status, minConfidence, rule, q } = this.filter
     return (
       (status === null || match.status === status) &&
       (minConfidence === null || reaches(match.confidence, minConfidence)) &&
-      (rule === null || match.rule === rule)
+      (rule === null || match.rule === rule) &&
+      (q === '' || says(match, q))
     )
   }
 
@@ -266,4 +273,12 @@ export class MatchList {
       this.changes.set(this.changes.value + 1)
     })
   }
+}
+
+/** Whether what the engine compared has the text; the server also searches the rest of the rows, when the list is read anew. */
+function says(match: MatchView, text: string): boolean {
+  const { left, right } = rowOf(match)
+  return [left, right].some(
+    (side) => side.text.toLowerCase().includes(text.toLowerCase()) || side.amount?.replace('-', '').startsWith(text),
+  )
 }

@@ -21,6 +21,9 @@ export interface MatchRow {
   readonly confidence: string
   readonly rule: string
   readonly cardinality: string
+  readonly currency: string | null
+  /** Left − right; null when a side has no amount. */
+  readonly difference: string | null
   readonly left: RowSide
   readonly right: RowSide
   readonly alternatives: number
@@ -51,7 +54,7 @@ export function ruleName(rule: string): string {
 }
 
 export function rowOf(match: MatchView): MatchRow {
-  const { id, version, status, automatic, confidence, rule, cardinality, decidedBy, decidedAt, explanation } = match
+  const { id, version, status, automatic, confidence, rule, cardinality, decidedBy, decidedAt, currency, explanation } = match
   return {
     id,
     version,
@@ -60,6 +63,8 @@ export function rowOf(match: MatchView): MatchRow {
     confidence,
     rule,
     cardinality,
+    currency,
+    difference: match.amountDifference,
     left: sideOf(match, 'left'),
     right: sideOf(match, 'right'),
     alternatives: explanation.alternatives,

@@ -15,9 +15,9 @@ export function countStates(summary: Summary): StateCounts {
   return { ...counts, all: counts.matched + counts.suggested + counts.open }
 }
 
-/** Nobody has to decide anything any more: no suggestion waits, no break is open. */
-export function isEverythingSettled({ suggestions, breaks }: Pick<Summary, 'suggestions' | 'breaks'>): boolean {
-  return suggestions === 0 && breaks === 0
+/** Nobody has to decide anything any more: no suggestion waits, no break is open, and every row was compared. */
+export function isEverythingSettled({ suggestions, breaks, unmatched }: Pick<Summary, 'suggestions' | 'breaks' | 'unmatched'>): boolean {
+  return suggestions === 0 && breaks === 0 && unmatched === 0
 }
 
 /** One currency's equation; all figures decimal text. `difference = explained + unexplained + excluded`. */

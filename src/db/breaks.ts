@@ -1,5 +1,6 @@
 import { AppError } from '../errors.js'
 import { type BreakId, newId, type ProjectId, type RecordId } from '../ids.js'
+import { BREAK_FIELDS } from '../protocol/events.js'
 import type { BreakReason, BreakStatus, BreakView, NearestMiss, Side } from '../protocol/views.js'
 import { type Db, Prisma, type Tx } from './client.js'
 import { membersOf } from './matches.js'
@@ -57,7 +58,7 @@ export async function updateBreak(db: Db, project: ProjectId, id: BreakId, chang
     // Who works here by a token alone is no member, but may take what nobody else does.
     if (assignee != null && assignee !== actor.id && !(await isMember(tx, project, assignee)))
       throw new AppError('INVALID', { problems: [{ path: 'assignee', message: 'is no member of this project' }] })
-    const changed = await tx.break.updateMany({
+    const updated = await tx.break.updateMany({
       where: { id, projectId: project, version },
       data: {
         version: { increment: 1 },
@@ -68,8 +69,9 @@ export async function updateBreak(db: Db, project: ProjectId, id: BreakId, chang
     })
     const [view] = await queryBreaks(tx, Prisma.sql`b.id = ${id}::uuid and b.project_id = ${project}::uuid`)
     if (view === undefined) throw new AppError('NOT_FOUND', { message: 'no such break' })
-    if (changed.count === 0) throw new AppError('CONFLICT', { details: { current: view } })
-    await appendOutbox(tx, project, [{ type: 'break.changed', actor: actor.id, trace: actor.requestId, data: { break: view } }])
+    if (updated.count === 0) throw new AppError('CONFLICT', { details: { current: view } })
+    const changed = BREAK_FIELDS.filter((field) => change[field] !== undefined)
+    await appendOutbox(tx, project, [{ type: 'break.changed', actor: actor.id, trace: actor.requestId, data: { break: view, changed } }])
     return view
   })
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { AppError } from '../errors.js'
-import { type JobId, newId, type ProjectId } from '../ids.js'
+import { type JobId, newId, type ProjectId, parseId } from '../ids.js'
 import type { ControlTotal, JobNotice, JobState, JobView, UserRef } from '../protocol/views.js'
 import { DEFAULT_RULES, parseRules, type RuleSetDefinition, ruleSetHash } from '../reconciliation/rules.js'
 import { type Db, Prisma, type Tx } from './client.js'
@@ -44,8 +44,8 @@ const ETA_FROM_PERCENT = 5
 const ETA_FROM_MS = 10_000
 
 /**
- * Queues a match job over the ready sources of the project, with these rules or the default ones.
- * @throws AppError `INVALID`: bad rules, or a side without a file.
+ * Queues a match job over the ready sources of the project, with these rules, those of an earlier job (by their id) or the default ones.
+ * @throws AppError `INVALID`: bad or unknown rules, or a side without a file.
  */
 export async function createJob(
   db: Db,
@@ -59,7 +59,8 @@ export async function createJob(
   },
 ): Promise<JobView> {
   const { project, dryRun, actor, requestId } = request
-  const rules = request.ruleSet === undefined ? DEFAULT_RULES : parseRules(request.ruleSet)
+  const stored = typeof request.ruleSet === 'string' ? parseId(request.ruleSet) : null
+  const rules = stored !== null ? null : request.ruleSet === undefined ? DEFAULT_RULES : parseRules(request.ruleSet)
   return db.$transaction(async (tx) => {
     await tx.$queryRaw`select 1 from projects where id = ${project}::uuid for update`
     for (const side of ['left', 'right'] as const) {
@@ -70,6 +71,8 @@ export async function createJob(
           problems: [{ path: side, message: 'no imported file' }],
         })
     }
+    if (stored !== null && (await tx.ruleSet.count({ where: { id: stored, projectId: project } })) === 0)
+      throw new AppError('INVALID', { problems: [{ path: 'ruleSet', message: 'is no rule set of this project' }] })
     const id = newId<JobId>()
     await tx.job.create({
       data: {
@@ -78,7 +81,7 @@ export async function createJob(
         kind: 'match',
         state: 'queued',
         dryRun,
-        ruleSetId: await storeRules(tx, project, rules),
+        ruleSetId: rules === null ? stored : await storeRules(tx, project, rules),
         requestId,
         createdById: actor?.id ?? null,
       },

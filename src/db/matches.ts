@@ -1,6 +1,7 @@
 import type { JobId, MatchId, ProjectId, RecordId } from '../ids.js'
 import type { Cardinality, MatchExplanation, MatchStatus, MatchView } from '../protocol/views.js'
 import { type Db, Prisma, type Tx } from './client.js'
+import { contains } from './records.js'
 
 export interface MatchFilter {
   readonly status?: MatchStatus | undefined
@@ -8,10 +9,15 @@ export interface MatchFilter {
   readonly minConfidence?: string | undefined
   readonly rule?: string | undefined
   readonly job?: JobId | undefined
+  /** Text or amount of one of its records, as in a search for records. */
+  readonly q?: string | undefined
 }
 
+/** Records that a rare text stands in. */
+const MAX_RARE = 2_000
+
 /** The project's matches, highest confidence first. `after`: confidence and id of the last one of the page before. */
-export function listMatches(
+export async function listMatches(
   db: Db,
   project: ProjectId,
   filter: MatchFilter,
@@ -24,6 +30,7 @@ export function listMatches(
     ...(filter.minConfidence ? [Prisma.sql`m.confidence >= ${filter.minConfidence}::numeric`] : []),
     ...(filter.rule ? [Prisma.sql`m.rule = ${filter.rule}`] : []),
     ...(filter.job ? [Prisma.sql`m.job_id = ${filter.job}::uuid`] : []),
+    ...(filter.q ? [await saying(db, project, filter.q)] : []),
     // The first comparison is what the index can use; the second one tells equal confidences apart.
     ...(after
       ? [
@@ -92,6 +99,7 @@ interface MatchRow {
   readonly left: readonly string[]
   readonly right: readonly string[]
   readonly confidence: string
+  readonly currency: string | null
   readonly amountDifference: string | null
   readonly explanation: MatchExplanation
   readonly decidedBy: string | null
@@ -104,7 +112,8 @@ interface MatchRow {
 export async function queryMatches(db: Db | Tx, where: Prisma.Sql): Promise<MatchView[]> {
   const rows = await db.$queryRaw<MatchRow[]>`
     select m.id::text, m.project_id::text as project, m.job_id::text as job, m.rule, m.cardinality, m.status, m.automatic,
-      ${recordsOf('left_id')} as left, ${recordsOf('right_id')} as right, m.confidence::text, trim_scale(m.amount_difference)::text as "amountDifference", m.explanation,
+      ${recordsOf('left_id')} as left, ${recordsOf('right_id')} as right, m.confidence::text, ${CURRENCY} as currency,
+      trim_scale(m.amount_difference)::text as "amountDifference", m.explanation,
       m.decided_by as "decidedBy", u.name as decider, m.decided_at as "decidedAt", m.version
     from matches m left join users u on u.id = m.decided_by where m.part_of is null and ${where}`
   return rows.map(({ decidedBy, decider, decidedAt, ...row }) => ({
@@ -112,6 +121,26 @@ export async function queryMatches(db: Db | Tx, where: Prisma.Sql): Promise<Matc
     decidedBy: decidedBy === null ? null : { id: decidedBy, name: decider ?? decidedBy },
     decidedAt: decidedAt?.toISOString() ?? null,
   }))
+}
+
+/** Whether `r` is a record of the match `m`: by id, so that nothing is searched. */
+const IS_MEMBER = Prisma.sql`r.id = any(array[m.left_id, m.right_id] || case when m.cardinality <> '1:1' then
+  array(select member from matches p cross join lateral (values (p.left_id), (p.right_id)) as part (member) where p.part_of = m.id) end)`
+
+/** What all records of the match `m` are in. */
+const CURRENCY = Prisma.sql`(
+  select case when count(distinct coalesce(r.currency, '')) = 1 then min(r.currency) end from records r where ${IS_MEMBER})`
+
+/**
+ * Which matches have a record with the text. The records of a rare text lead to their matches; a common one is met soon on the way down
+ * the list. Of 200,000 records and 100,000 matches either is found within a second, where a join of all that have a common text took six.
+ */
+async function saying(db: Db, project: ProjectId, text: string): Promise<Prisma.Sql> {
+  const found = await db.$queryRaw<{ id: string }[]>`
+    select r.id::text from records r where r.project_id = ${project}::uuid and ${contains(text)} limit ${MAX_RARE + 1}`
+  return found.length <= MAX_RARE
+    ? Prisma.sql`m.id in (${matchesOf(found.map(({ id }) => id))})`
+    : Prisma.sql`exists (select 1 from records r where ${IS_MEMBER} and ${contains(text)})`
 }
 
 /** The match's records of one side, in the order of the rows. Of a pair, which most are, nothing is looked up. */

@@ -54,7 +54,8 @@ const STATE = Prisma.sql`case
   when exists (select 1 from matches m where m.right_id = r.id and m.status = 'proposed') then 'suggested'
   else 'open' end`
 
-function contains(text: string): Prisma.Sql {
+/** Whether the record `r` has the text in one of its four, or an amount that begins with it. */
+export function contains(text: string): Prisma.Sql {
   const pattern = `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`
   // As it is read on the screen: without its sign, with or without separators, and as much of it as was typed.
   const amount = /^[-+\u2212]?(\d[\d,']*(?:\.\d*)?)$/.exec(text)?.[1]?.replaceAll(/[,']/g, '')

@@ -7,6 +7,8 @@ interface GroupRow {
   readonly currency: string
   readonly state: RecordState
   readonly count: number
+  /** Of these, records that no match or break tells of. */
+  readonly unmatched: number
   readonly amount: string
   /** Records of the side and currency that have an amount, whatever their state. */
   readonly amountCount: number
@@ -53,6 +55,7 @@ export async function readSummary(db: Db | Tx, project: ProjectId): Promise<Summ
     activeJobs,
     suggestions,
     breaks,
+    unmatched: groups.reduce((sum, group) => sum + group.unmatched, 0),
   }
 }
 
@@ -83,22 +86,25 @@ function controlTotalsOf(groups: readonly GroupRow[]): ControlTotal[] {
 function readGroups(db: Db | Tx, project: ProjectId): Promise<GroupRow[]> {
   return db.$queryRaw<GroupRow[]>`
     with parts as (
-      select r.id, r.side, coalesce(r.currency, 'XXX') as currency, r.amount, null::bool as matched
+      select r.id, r.side, coalesce(r.currency, 'XXX') as currency, r.amount, null::bool as matched, false as broken
       from records r join sources s on s.id = r.source_id and s.state = 'ready'
       where r.project_id = ${project}::uuid
       union all
-      select member.id, null, null, null, m.status = 'confirmed'
+      select member.id, null, null, null, m.status = 'confirmed', false
       from matches m cross join lateral (values (m.left_id), (m.right_id)) as member (id)
       where m.project_id = ${project}::uuid and m.status in ('confirmed', 'proposed')
+      union all
+      select record_id, null, null, null, null, true from breaks where project_id = ${project}::uuid
     ), members as (
-      select max(side) as side, max(currency) as currency, max(amount) as amount, bool_or(matched) as matched
+      select max(side) as side, max(currency) as currency, max(amount) as amount, bool_or(matched) as matched,
+        bool_or(broken) as broken
       from parts group by id having max(side) is not null
     ), grouped as (
       select side, currency, case when matched then 'matched' when matched is not null then 'suggested' else 'open' end as state,
-        count(*)::int as count, count(amount)::int as amount_count, coalesce(sum(amount), 0) as amount
+        count(*)::int as count, (count(*) filter (where matched is null and not broken))::int as unmatched, count(amount)::int as amount_count, coalesce(sum(amount), 0) as amount
       from members group by 1, 2, 3
     )
-    select side, currency, state, count, trim_scale(amount)::text as amount,
+    select side, currency, state, count, unmatched, trim_scale(amount)::text as amount,
       (sum(amount_count) over same)::int as "amountCount",
       trim_scale(sum(amount) over same)::text as total,
       trim_scale(coalesce(sum(amount) filter (where state = 'matched') over same, 0))::text as matched,

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { listBreaks, updateBreak } from '../db/breaks.js'
+import { getRecords } from '../db/records.js'
 import type { BreakId } from '../ids.js'
 import { BREAK_REASONS, BREAK_STATUSES, SIDES } from '../protocol/views.js'
 import type { HttpApp, HttpContext } from './context.js'
@@ -34,7 +35,13 @@ export function breakRoutes(app: HttpApp, context: HttpContext): void {
   app.get('/v1/projects/:project/breaks', { schema: { params: PARAMS, querystring: LIST } }, async (request) => {
     const { project } = await enter(context, request, request.params.project, 'viewer')
     const { limit, cursor, ...filter } = request.query
-    return idPageOf(await listBreaks(db, project, filter, { limit: limit + 1, after: readIdCursor(cursor) }), limit)
+    const page = idPageOf(await listBreaks(db, project, filter, { limit: limit + 1, after: readIdCursor(cursor) }), limit)
+    // A break is a row that waits: whoever lists them shows their rows.
+    const records = await getRecords(
+      db,
+      page.items.map(({ record }) => record),
+    )
+    return { ...page, records }
   })
 
   app.patch('/v1/projects/:project/breaks/:break', { schema: { params: BREAK_PARAMS, body: UPDATE } }, async (request) => {

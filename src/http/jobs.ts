@@ -8,7 +8,7 @@ import { enter } from './who.js'
 
 const PARAMS = z.object({ project: z.string() })
 const JOB_PARAMS = PARAMS.extend({ job: z.string() })
-/** The rules are judged where they are defined, in reconciliation/. */
+/** Rules, or the id of those of an earlier job. They are judged where they are defined, in reconciliation/. */
 const CREATE = z.object({ kind: z.literal('match'), ruleSet: z.unknown().optional(), dryRun: z.boolean().default(false) })
 const LIST = z.object({ ...page, state: z.enum(['queued', 'running', 'ended']).optional() })
 

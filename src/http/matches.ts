@@ -19,6 +19,7 @@ const LIST = z.object({
   minConfidence: confidence.optional(),
   rule: text(200).optional(),
   job: id<JobId>().optional(),
+  q: text(200).optional(),
 })
 /** More on one side than a person looks at. */
 const MAX_SIDE = 500

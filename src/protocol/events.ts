@@ -22,10 +22,15 @@ export interface EventData {
   readonly 'match.removed': { readonly match: MatchView }
   /** What people do to many at once. `undone`: these decisions were taken back. */
   readonly 'matches.decided': { readonly filter: Readonly<Record<string, unknown>>; readonly count: number; readonly undone: boolean }
-  readonly 'break.changed': { readonly break: BreakView }
+  /** `changed`: what a person said anew; absent where it follows from what became of matches. */
+  readonly 'break.changed': { readonly break: BreakView; readonly changed?: readonly BreakField[] }
 }
 
 export type EventType = keyof EventData
+
+/** What a person may say about a break. */
+export const BREAK_FIELDS = ['assignee', 'status', 'dueAt'] as const
+export type BreakField = (typeof BREAK_FIELDS)[number]
 
 /** Data of each latest type; under which key it stands is said by the key's function below. */
 export interface LatestData {

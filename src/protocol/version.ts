@@ -38,4 +38,9 @@ export const WIRE_CHANGES = [
     schema: 'f67a2dcde0ca',
     change: 'breaks in the summary: how many are open. Compatible: clients ignore fields that they do not know',
   },
+  {
+    version: 1,
+    schema: '047e5fe3989e',
+    change: 'unmatched in the summary: records that no job has compared. Compatible: clients ignore fields that they do not know',
+  },
 ] as const

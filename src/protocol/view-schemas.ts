@@ -119,6 +119,7 @@ export const matchView = z.object({
   left: z.array(text),
   right: z.array(text),
   confidence: text,
+  currency: maybeText,
   amountDifference: maybeText,
   explanation: z.object({
     pass: text,
@@ -156,6 +157,7 @@ export const summaryView = z.object({
   activeJobs: count,
   suggestions: count,
   breaks: count,
+  unmatched: count,
 })
 
 export const snapshotView = z.object({ project: projectView, summary: summaryView, jobs: z.array(jobView) })

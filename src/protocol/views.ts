@@ -188,6 +188,8 @@ export interface MatchView {
   readonly left: readonly string[]
   readonly right: readonly string[]
   readonly confidence: DecimalText
+  /** Of all its records; null where they differ or name none. */
+  readonly currency: string | null
   readonly amountDifference: DecimalText | null
   readonly explanation: MatchExplanation
   readonly decidedBy: UserRef | null
@@ -233,6 +235,8 @@ export interface Summary {
   readonly suggestions: number
   /** Open breaks: records that no match explains and nobody called resolved. */
   readonly breaks: number
+  /** Records that no job has compared yet: they came after the last one. */
+  readonly unmatched: number
 }
 
 /** What somebody who joins a project sees first. */

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { type Activity, describe, withActivity } from '../../src/dashboard/activity.js'
 import type { EventData, EventType } from '../../src/protocol/events.js'
+import type { BreakView } from '../../src/protocol/views.js'
 import { matchView } from './match-view.js'
 
 const ANA = { id: 'ana', name: 'Ana' }
@@ -24,6 +25,30 @@ test('a match by hand, one that was taken apart and one whose rows went elsewher
   expect(lineOf('match.removed', { match: { ...match, status: 'removed' } })).toBe('Ana took a match apart')
   expect(lineOf('match.removed', { match: { ...match, status: 'removed', decidedBy: null } })).toBe('Ana took a match by hand back')
   expect(lineOf('match.removed', { match: matchView('b', { status: 'removed' }) })).toBeNull()
+})
+
+test('what somebody said about a break is told; where nothing was said, what became of it', () => {
+  const view: BreakView = {
+    id: 'b',
+    project: 'p',
+    record: 'r',
+    side: 'left',
+    reason: 'no-candidate',
+    nearestMiss: null,
+    assignee: { id: 'ben', name: 'Ben' },
+    dueAt: '2026-03-09T00:00:00.000Z',
+    status: 'open',
+    version: 2,
+  }
+  const said = (changed: EventData['break.changed']['changed'], news: Partial<BreakView> = {}) =>
+    lineOf('break.changed', { break: { ...view, ...news }, ...(changed && { changed }) })
+  expect(said(['assignee'])).toBe('Ana gave a break to Ben')
+  expect(said(['assignee'], { assignee: ANA })).toBe('Ana took a break')
+  expect(said(['assignee'], { assignee: null })).toBe('Ana gave a break up')
+  expect(said(['dueAt'])).toMatch(/^Ana made a break due .*9/)
+  expect(said(['status', 'assignee'], { status: 'resolved' })).toBe('Ana resolved a break and gave a break to Ben')
+  expect(said(undefined, { status: 'resolved' })).toBe('Ana resolved a break')
+  expect(said(undefined)).toBe('Ana opened a break again')
 })
 
 test('of one act the first line stands, whatever followed from it', () => {

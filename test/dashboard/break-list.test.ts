@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { type BreakFilter, BreakList, isOverdue, OPEN_BREAKS } from '../../src/dashboard/break-list.js'
-import type { BreakView } from '../../src/protocol/views.js'
+import type { BreakView, RecordView } from '../../src/protocol/views.js'
 
 const view = (id: string, news: Partial<BreakView> = {}): BreakView => ({
   id,
@@ -16,21 +16,39 @@ const view = (id: string, news: Partial<BreakView> = {}): BreakView => ({
   ...news,
 })
 
+const rowOf = ({ record, side }: BreakView): RecordView => ({
+  id: record,
+  project: 'p',
+  source: 's',
+  side,
+  rowNo: 1,
+  externalId: null,
+  reference: null,
+  counterparty: null,
+  memo: null,
+  amount: '1',
+  currency: 'EUR',
+  valueDate: null,
+  state: 'open',
+})
+
 async function makeList(stored: readonly BreakView[], filter: BreakFilter = OPEN_BREAKS) {
   const list = new BreakList(filter, async ({ cursor }) => {
     const from = cursor === null ? 0 : Number(cursor)
-    return { items: stored.slice(from, from + 2), nextCursor: from + 2 < stored.length ? String(from + 2) : null }
+    const items = stored.slice(from, from + 2)
+    return { items, records: items.map(rowOf), nextCursor: from + 2 < stored.length ? String(from + 2) : null }
   })
   await list.load('anew')
   return { list, ids: () => (list.state.value.breaks ?? []).map(({ id }) => id) }
 }
 
-test('pages follow each other; a newer state is taken in its place', async () => {
+test('pages follow each other with their rows; a newer state is taken in its place', async () => {
   const { list, ids } = await makeList([view('1'), view('2'), view('3')])
   await list.load('on')
   list.take(view('2', { status: 'resolved', version: 2 }))
   list.take(view('2'))
   expect(ids()).toEqual(['1', '2', '3'])
+  expect(list.state.value.breaks?.map((one) => list.recordOf(one)?.id)).toEqual(['r1', 'r2', 'r3'])
   expect(list.state.value.breaks?.[1]?.status).toBe('resolved')
 })
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { isEqual, sign, subtract, sum, wholePercent } from '../../src/dashboard/decimal.js'
+import { isEqual, sign, subtract, sum } from '../../src/dashboard/decimal.js'
 
 const decimal = fc.tuple(fc.bigInt({ min: -(10n ** 25n), max: 10n ** 25n }), fc.nat(6)).map(([units, scale]) => {
   const digits = (units < 0n ? -units : units).toString().padStart(scale + 1, '0')
@@ -43,10 +43,4 @@ describe('decimal text', () => {
   test('refuses what is no decimal text', () => {
     expect(() => sign('1e3')).toThrow('not a decimal: 1e3')
   })
-})
-
-test('100 % means all, and 0 of nothing is 0', () => {
-  expect(wholePercent(19_999, 20_000)).toBe(99)
-  expect(wholePercent(20_000, 20_000)).toBe(100)
-  expect(wholePercent(0, 0)).toBe(0)
 })

@@ -7,7 +7,8 @@ import {
   formatDuration,
   formatLine,
   formatMessage,
-  formatPercent,
+  formatProgress,
+  formatShare,
   formatSigns,
   sentence,
 } from '../../src/dashboard/format.js'
@@ -42,10 +43,27 @@ test('a confidence is rounded down: 100 % is certain', () => {
   expect(digitsOf(formatConfidence('0.99999'))).toBe('999')
   expect(digitsOf(formatConfidence('1'))).toBe('100')
   expect(digitsOf(formatConfidence('0.98321'))).toBe('983')
+  expect(formatConfidence('0.00004')).toBe('<0.1%')
+  expect(digitsOf(formatConfidence('0.00000'))).toBe('0')
 })
 
-test('a whole number of per cent stays whole', () => {
-  for (let percent = 0; percent <= 100; percent++) expect(digitsOf(formatPercent(percent))).toBe(String(percent))
+test.each([
+  [0, 0, '0%'],
+  [0, 20_000, '0%'],
+  [1, 20_000, '<0.1%'],
+  [199, 20_000, '0.9%'],
+  [200, 20_000, '1%'],
+  [10_000, 15_000, '66%'],
+  [19_799, 20_000, '98%'],
+  [19_999, 20_000, '99.9%'],
+  [20_000, 20_000, '100%'],
+])('%i of %i are %s: 100 means all and 0 nothing', (part, whole, text) => {
+  expect(formatShare(part, whole)).toBe(text)
+})
+
+test('a job that has begun is not at 0 %; otherwise a whole number stays whole', () => {
+  expect(formatProgress({ percent: 0, processed: 1 })).toBe('<1%')
+  for (let percent = 0; percent <= 100; percent++) expect(formatProgress({ percent, processed: percent })).toBe(`${percent}%`)
 })
 
 test.each([

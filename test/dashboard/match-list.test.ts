@@ -75,6 +75,17 @@ describe('the list of matches', () => {
     expect(list.unseen).toBe(0)
   })
 
+  test('of a search is new what says it, and nothing is known of the least sure of all', async () => {
+    const saying = (id: string, summary: string) => matchView(id, { explanation: { ...matchView(id).explanation, summary } })
+    const { list } = makeList([saying('m0', 'both say Hertz')], { ...SUGGESTED, q: 'hertz' })
+    list.need(0)
+    await settle()
+    list.take(saying('other', 'both say Avis'))
+    expect(list.unseen).toBe(0)
+    list.take(saying('new', 'both say Hertz'))
+    expect([list.unseen, list.leastSure('0.5', null)]).toEqual([1, []])
+  })
+
   test('a thousand changes between two pictures are one', async () => {
     const { list, frames } = makeList(many(1))
     list.need(0)

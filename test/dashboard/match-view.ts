@@ -13,6 +13,7 @@ export function matchView(id: string, news: Partial<MatchView> = {}): MatchView 
     left: ['l'],
     right: ['r'],
     confidence: '0.90000',
+    currency: 'EUR',
     amountDifference: '0',
     explanation: { pass: 'r', summary: 'amount equal', gates: [], levels: [], prior: null, margin: null, alternatives: 0 },
     decidedBy: null,

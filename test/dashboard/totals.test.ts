@@ -9,7 +9,7 @@ const total = (currency: string, side: 'left' | 'right', matched: string, open: 
 
 test('rows are counted by state, without the excluded ones', () => {
   const totals = [group('matched', 5), group('suggested', 2), group('open', 3), group('excluded', 9), group('matched', 1)]
-  expect(countStates({ revision: 1, totals, controlTotals: null, activeJobs: 0, suggestions: 0, breaks: 0 })).toEqual({
+  expect(countStates({ revision: 1, totals, controlTotals: null, activeJobs: 0, suggestions: 0, breaks: 0, unmatched: 0 })).toEqual({
     all: 11,
     matched: 6,
     suggested: 2,
@@ -18,11 +18,13 @@ test('rows are counted by state, without the excluded ones', () => {
 })
 
 test.each([
-  [0, 0, true],
-  [1, 0, false],
-  [0, 1, false],
-])('with %i suggestions and %i open breaks everything is settled: %s', (suggestions, breaks, expected) => {
-  expect(isEverythingSettled({ suggestions, breaks })).toBe(expected)
+  [0, 0, 0, true],
+  [1, 0, 0, false],
+  [0, 1, 0, false],
+  [0, 0, 1, false],
+])('with %i suggestions, %i open breaks and %i rows that no job compared everything is settled: %s', (...figures) => {
+  const [suggestions, breaks, unmatched, expected] = figures
+  expect(isEverythingSettled({ suggestions, breaks, unmatched })).toBe(expected)
 })
 
 test('the difference is what matches explain and what they do not', () => {

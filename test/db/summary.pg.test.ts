@@ -69,6 +69,23 @@ describe.each(DATABASES)('the summary on $name', ({ create }) => {
     expect(await readSummary(database.db, review.project)).toMatchObject({ breaks: 0 })
   })
 
+  test('rows of which no match and no break tells are those that no job has compared', async () => {
+    const [left, right, alone] = [
+      await review.record('left', { externalId: 'L1' }),
+      await review.record('right', { externalId: 'R1' }),
+      await review.record('right', { externalId: 'R2' }),
+    ]
+    const match = await review.match(left, right)
+    const unmatched = async () => (await readSummary(database.db, review.project)).unmatched
+    expect(await unmatched()).toBe(1)
+    await review.break(alone, 'right')
+    expect(await unmatched()).toBe(0)
+    await database.db.break.updateMany({ where: { projectId: review.project }, data: { status: 'resolved' } })
+    expect(await unmatched()).toBe(0)
+    await database.db.match.update({ where: { id: match }, data: { status: 'removed' } })
+    expect(await unmatched()).toBe(2)
+  })
+
   test('rows without an amount are counted but have no part in control totals', async () => {
     await review.record('left', { externalId: 'L1', amount: null })
     const { totals, controlTotals } = await readSummary(database.db, review.project)
@@ -97,6 +114,7 @@ describe.each(DATABASES)('the summary on $name', ({ create }) => {
       activeJobs: 0,
       suggestions: 0,
       breaks: 0,
+      unmatched: 0,
     })
   })
 })

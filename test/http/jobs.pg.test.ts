@@ -75,6 +75,8 @@ describe.each(MAIN_DATABASE)('jobs on $name', ({ create }) => {
     expect(one.dryRun).toBe(true)
     expect(other.ruleSet).toBe(one.ruleSet)
     expect((await start()).body.job.ruleSet).not.toBe(one.ruleSet)
+    const again = (await start({ kind: 'match', ruleSet: one.ruleSet })).body.job
+    expect(again.ruleSet).toBe(one.ruleSet)
   })
 
   test('what cannot be started is refused', async () => {
@@ -84,6 +86,8 @@ describe.each(MAIN_DATABASE)('jobs on $name', ({ create }) => {
       [{ kind: 'match', dryRun: 'yes' }, 'dryRun'],
       [{ kind: 'match', ruleSet: {} }, 'ruleSet.name'],
       [{ kind: 'match', ruleSet: null }, 'ruleSet'],
+      [{ kind: 'match', ruleSet: newId() }, 'ruleSet'],
+      [{ kind: 'match', ruleSet: 'mine' }, 'ruleSet'],
     ] as const
     for (const [body, wrong] of bad) {
       const refused = await http.call('POST', path(), { token, body })

@@ -186,6 +186,7 @@ describe('projects', () => {
       activeJobs: 0,
       suggestions: 0,
       breaks: 0,
+      unmatched: 0,
     })
   })
 

@@ -146,6 +146,31 @@ describe('review', () => {
       }
     })
 
+    test('are found by what their records say, few or many, also those of several records', async () => {
+      const one = await pair(1, { confidence: '0.8' })
+      const two = await pair(2, { confidence: '0.7' })
+      const fee = await review.record('left', { externalId: 'FEE-7', amount: '2.5' })
+      const part = { id: newId(), projectId: review.project, partOfId: one.match, leftId: fee, rule: 'manual', cardinality: 'N:1' }
+      const said = { confidence: '0.8', explanation: {}, status: 'proposed', automatic: false }
+      await database.db.match.create({ data: { ...part, ...said } })
+      await database.db.match.update({ where: { id: one.match }, data: { cardinality: 'N:1' } })
+      const found = async (query: string) => (await get<Page<MatchView>>(`matches?status=proposed&${query}`)).body.items
+      const ids = async (query: string) => (await found(query)).map(({ id }) => id)
+      expect(await ids('q=l2')).toEqual([two.match])
+      expect(await ids('q=fee-7')).toEqual([one.match])
+      expect(await ids('q=2.5')).toEqual([one.match])
+      expect(await ids('q=10')).toEqual([one.match, two.match])
+      expect(await ids('q=nowhere')).toEqual([])
+      expect((await found('q=10')).map(({ currency }) => currency)).toEqual(['EUR', 'EUR'])
+      await database.db.$executeRaw`
+        insert into records (id, project_id, source_id, side, row_no, external_id)
+        select gen_random_uuid(), ${review.project}::uuid, ${review.sources.left}::uuid, 'left', 1000 + no, 'L2 and fee-7 ' || no
+        from generate_series(1, 2001) as no`
+      expect(await ids('q=l2')).toEqual([two.match])
+      expect(await ids('q=fee-7&limit=1')).toEqual([one.match])
+      expect((await get(`matches?q=${'x'.repeat(201)}`)).status).toBe(422)
+    })
+
     test('of equal confidence come in pages too, whatever is found meanwhile', async () => {
       const made = new Set<string>()
       for (let no = 0; no < 7; no++) made.add((await pair(no, { confidence: no < 5 ? '0.9' : '0.8' })).match)
@@ -296,7 +321,12 @@ describe('review', () => {
         where: { recordId: right },
         data: { reason: 'date-outside', assigneeId: 'ben', status: 'resolved' },
       })
-      const records = async (query: string) => (await get<Page<BreakView>>(`breaks${query}`)).body.items.map((item) => item.record)
+      const records = async (query: string) => {
+        const { items, records: rows } = (await get<Page<BreakView> & { records: RecordView[] }>(`breaks${query}`)).body
+        // The rows that they are come along.
+        expect(new Set(rows.map(({ id }) => id))).toEqual(new Set(items.map(({ record }) => record)))
+        return items.map((item) => item.record)
+      }
       expect(await walk<BreakView>('breaks', 2)).toHaveLength(4)
       expect(await records('?side=right')).toEqual([right])
       expect(await records('?reason=date-outside')).toEqual([right])

@@ -232,7 +232,11 @@ describe('the workflow of a review', () => {
         version: 2,
       })
       expect(http.woken).toEqual([`outbox ${review.project}`])
-      expect((await review.news()).at(-1)).toMatchObject({ type: 'break.changed', actor: ANA.id, data: { break: taken.body.break } })
+      expect((await review.news()).at(-1)).toMatchObject({
+        type: 'break.changed',
+        actor: ANA.id,
+        data: { break: taken.body.break, changed: ['assignee', 'dueAt'] },
+      })
 
       const stale = await call<Problem & { current: BreakView }>('PATCH', `breaks/${id}`, { version: 1, assignee: ANA.id })
       expectProblem(stale, 409, 'CONFLICT')

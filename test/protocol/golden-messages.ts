@@ -28,7 +28,7 @@ const latest = [
 ]
 const snapshot = {
   project: { id: project, name: 'Demo', currency: 'EUR', settings: { passes: 2 }, createdAt: at, version: 1 },
-  summary: { revision: 5, totals: [], controlTotals: null, activeJobs: 0, suggestions: 0, breaks: 0 },
+  summary: { revision: 5, totals: [], controlTotals: null, activeJobs: 0, suggestions: 0, breaks: 0, unmatched: 0 },
   jobs: [],
 }
 

@@ -296,7 +296,7 @@ export function latestItem(key: string, version: number, data: object | null): B
 export function snapshotOf(project: string): Snapshot {
   return {
     project: { id: project, name: 'Demo', currency: null, settings: {}, createdAt: '2026-01-01T00:00:00.000Z', version: 1 },
-    summary: { revision: 1, totals: [], controlTotals: null, activeJobs: 0, suggestions: 0, breaks: 0 },
+    summary: { revision: 1, totals: [], controlTotals: null, activeJobs: 0, suggestions: 0, breaks: 0, unmatched: 0 },
     jobs: [],
   }
 }

@@ -123,7 +123,7 @@ export function BreaksPage({ room, state, blocked, user }: OpenProjectProps) {
     [filter, isGrouped],
   )
   const isFiltered = JSON.stringify(filter) !== JSON.stringify(OPEN_BREAKS)
-  const { breaks } = state.summary
+  const { breaks, unmatched } = state.summary
   return (
     <div class={`work${isDetailShown && isNarrow ? ' is-covered' : ''}`}>
       <h1 class="hidden">Breaks</h1>
@@ -145,6 +145,12 @@ export function BreaksPage({ room, state, blocked, user }: OpenProjectProps) {
             <p>
               <strong>{breaks === 0 ? 'No break is open' : `${formatCounted(breaks, 'open break')}`}</strong>
               {isEverythingSettled(state.summary) && ' · everything is settled'}
+              {unmatched > 0 && (
+                <>
+                  {' · '}
+                  <a href={routeHref(room.id)}>{formatCounted(unmatched, 'row')} not compared yet</a>
+                </>
+              )}
             </p>
           </div>
         )}
@@ -155,7 +161,6 @@ export function BreaksPage({ room, state, blocked, user }: OpenProjectProps) {
               room={room}
               filter={group}
               title={groups.length > 1 && group.reason !== null ? sentence(group.reason) : null}
-              details={details}
               selected={selected?.id ?? null}
               userId={user.id}
               onSelect={select}
@@ -217,6 +222,21 @@ function NothingOpen(props: { readonly project: string; readonly summary: Summar
     )
   }
   const isDone = isEverythingSettled(summary)
+  if (!isDone && summary.suggestions === 0) {
+    return (
+      <Empty
+        title="No break is open"
+        action={
+          <a class="button button--primary" href={routeHref(project)}>
+            To the overview
+          </a>
+        }
+      >
+        {formatCounted(summary.unmatched, 'row')} {summary.unmatched === 1 ? 'was' : 'were'} not compared yet. Match again to find their
+        pairs.
+      </Empty>
+    )
+  }
   return (
     <Empty
       title={isDone ? 'Everything is settled' : 'No break is open'}

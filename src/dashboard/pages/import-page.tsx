@@ -5,6 +5,7 @@ import { api, asApiError } from '../api.js'
 import { formatMessage } from '../format.js'
 import type { Mapping, Preview } from '../mapping.js'
 import { FileCard, type FileState } from '../parts/file-card.js'
+import { SourcesPanel } from '../parts/sources-panel.js'
 import type { OpenProjectProps } from '../room.js'
 import { routeHref } from '../route.js'
 import { importFile, previewFile } from '../upload.js'
@@ -12,7 +13,7 @@ import { importFile, previewFile } from '../upload.js'
 const EMPTY: Readonly<Record<Side, FileState>> = { left: { kind: 'empty' }, right: { kind: 'empty' } }
 
 /** Two files, what we make of their columns, and the job that compares them. */
-export function ImportPage({ room }: OpenProjectProps) {
+export function ImportPage({ room, blocked }: OpenProjectProps) {
   const [files, setFiles] = useState(EMPTY)
   const [problem, setProblem] = useState<string | null>(null)
   const [isBusy, setBusy] = useState(false)
@@ -135,6 +136,7 @@ export function ImportPage({ room }: OpenProjectProps) {
           />
         ))}
       </div>
+      <SourcesPanel room={room} mayWork={blocked === null} place="import" />
     </>
   )
 }

@@ -5,7 +5,7 @@ import type { ControlTotal, JobView } from '../../protocol/views.js'
 import { type ApiError, api, asApiError } from '../api.js'
 import { currencyName, durationOf, formatAmount, formatChange, formatCount, formatMessage, formatTime, sentence } from '../format.js'
 import { isActive, mergeJob } from '../jobs.js'
-import { JobCard, StartButton } from '../parts/job-card.js'
+import { JobCard, rulesOf, StartButton } from '../parts/job-card.js'
 import { Empty, Failure, Skeleton } from '../parts/states.js'
 import { TableScroll } from '../parts/table-scroll.js'
 import type { OpenProjectProps } from '../room.js'
@@ -46,7 +46,9 @@ export function JobsPage({ room, state, blocked }: OpenProjectProps) {
           <h1>Jobs</h1>
           <p class="muted">Every run over the files of this project, newest first.</p>
         </div>
-        {mayWork && !isEmpty && active === undefined && <StartButton room={room} label="Match again" onError={setError} />}
+        {mayWork && !isEmpty && active === undefined && (
+          <StartButton room={room} label="Match again" like={jobs[0] === undefined ? {} : rulesOf(jobs[0])} onError={setError} />
+        )}
       </div>
       {active !== undefined && <JobCard room={room} job={active} mayWork={mayWork} summary={null} />}
       {error !== null && <Failure error={error} onRetry={() => void load(older === null ? null : cursor)} />}
@@ -77,7 +79,7 @@ export function JobsPage({ room, state, blocked }: OpenProjectProps) {
               onToggle={(isOpen) => setOpened(isOpen ? job.id : '')}
               retry={
                 mayWork && active === undefined && (job.state === 'failed' || job.state === 'cancelled') ? (
-                  <StartButton room={room} label="Try again" onError={setError} />
+                  <StartButton room={room} label="Try again" like={{ ...rulesOf(job), dryRun: job.dryRun }} onError={setError} />
                 ) : null
               }
             />
@@ -133,8 +135,6 @@ function Run(props: {
               {formatCount(job.processed)} of {formatCount(job.total)}
             </Fact>
             <Fact name="Kind">{job.dryRun ? 'Dry run: counts only' : sentence(job.kind)}</Fact>
-            <Fact name="Rules">{job.ruleSet === null ? 'Default' : <code title={job.ruleSet}>{job.ruleSet.slice(-8)}</code>}</Fact>
-            <Fact name="Result">{job.resultHash === null ? '–' : <code title={job.resultHash}>{job.resultHash.slice(0, 12)}</code>}</Fact>
           </dl>
           {before !== null && job.state === 'completed' && <Change job={job} before={before} />}
           {job.notices.length > 0 && (
@@ -147,6 +147,24 @@ function Run(props: {
             </ul>
           )}
           {job.controlTotals !== null && job.controlTotals.length > 0 && <Totals totals={job.controlTotals} />}
+          <details class="run__proof">
+            <summary>Proof and ids</summary>
+            <dl>
+              <Fact name="Job">
+                <code>{job.id}</code>
+              </Fact>
+              {job.ruleSet !== null && (
+                <Fact name="Rules: the same id means the same rules">
+                  <code>{job.ruleSet}</code>
+                </Fact>
+              )}
+              {job.resultHash !== null && (
+                <Fact name="Result: the same fingerprint means the same matches and breaks">
+                  <code>{job.resultHash}</code>
+                </Fact>
+              )}
+            </dl>
+          </details>
         </div>
       )}
     </li>

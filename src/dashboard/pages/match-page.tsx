@@ -2,6 +2,7 @@ import '../styles/match.css'
 import '../styles/detail.css'
 import type { ComponentChildren } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import type { Summary } from '../../protocol/views.js'
 import { api, asApiError } from '../api.js'
 import { decideAll, messageOf } from '../deciding.js'
 import { Details } from '../details.js'
@@ -23,7 +24,7 @@ import { type OpenProjectProps, othersClaim, type Room } from '../room.js'
 import { routeHref } from '../route.js'
 import { useStore } from '../store.js'
 import { showToast } from '../toasts.js'
-import { countStates } from '../totals.js'
+import { countStates, isEverythingSettled } from '../totals.js'
 import { UNDO_MS, undoAction } from '../undoing.js'
 
 /** Details that are fetched before they are looked at. */
@@ -56,14 +57,22 @@ export function MatchPage({ room, state, blocked, user }: OpenProjectProps) {
     setMarked(new Set())
   }
 
+  const open = (id: string) => {
+    setChosen(id)
+    setCovering(true)
+  }
+
   /** Decides, and goes on to what is open below; with `stay` the selection is no row of the list. */
   const decide = async (ids: readonly string[], decision: Decision) => {
     if (!mayDecide) return
     const place = selected === null ? -1 : list.placeOf(selected)
     const deciding = decideAll({ project: room.id, list, userId: user.id }, ids, decision)
     const next = list.entries[nextOpen(list.entries, place)]
-    // A refusal is read where it happened: where the detail covers the list, it stays.
-    if (selected !== null && ids.includes(selected) && next !== undefined && !isNarrow) setChosen(next.row.id)
+    if (selected !== null && ids.includes(selected) && next !== undefined) {
+      setChosen(next.row.id)
+      // Nothing is left to go on to: the list says so.
+      if (!isOpen(next)) setCovering(false)
+    }
     setMarked(new Set())
     const { acts, done, refused } = await deciding
     const verb = decision === 'confirm' ? 'Confirmed' : 'Rejected'
@@ -73,14 +82,14 @@ export function MatchPage({ room, state, blocked, user }: OpenProjectProps) {
       showToast({
         text: `${first.refusal.text}${noteOf(first.match) === '' ? '' : ' Your note is kept.'}${more}`,
         tone: 'bad',
-        action: { label: 'Show', key: null, run: () => setChosen(first.match) },
+        action: { label: 'Show', key: null, run: () => open(first.match) },
         lastsMs: null,
       })
     } else if (done.length > 0) {
       showToast({
         text: done.length === 1 ? verb : `${verb} ${formatCount(done.length)}`,
         tone: 'plain',
-        action: undoAction(room.id, acts, () => setChosen(done[0] ?? null)),
+        action: undoAction(room.id, acts, () => done[0] !== undefined && open(done[0])),
         lastsMs: UNDO_MS,
       })
     }
@@ -125,7 +134,7 @@ export function MatchPage({ room, state, blocked, user }: OpenProjectProps) {
     r: mayDecide ? () => decideSelected('reject') : undefined,
     Enter: mayDecide ? () => decideSelected('confirm') : undefined,
     n: () => document.getElementById('note')?.focus(),
-    '/': () => document.getElementById('status')?.focus(),
+    '/': () => document.getElementById('search')?.focus(),
     Escape: () => (isCovering ? setCovering(false) : marked.size > 0 ? setMarked(new Set()) : false),
   })
 
@@ -153,8 +162,9 @@ export function MatchPage({ room, state, blocked, user }: OpenProjectProps) {
           <MatchFilters filter={filter} rules={[...rules.current]} onChange={begin} />
         </div>
         {(entries.length > 0 || list.isStale || list.unseen > 0) && (
-          <ListStrip list={list} total={total} project={room.id} breaks={state.summary.breaks} onShow={() => begin(filter)}>
-            {mayDecide && filter.status === 'proposed' && entries.length > 0 && (
+          <ListStrip list={list} total={total} project={room.id} summary={state.summary} onShow={() => begin(filter)}>
+            {/* It goes by confidence and rule: what is searched for would not be what it means. */}
+            {mayDecide && filter.status === 'proposed' && filter.q === '' && entries.length > 0 && (
               <button type="button" class="button button--small" onClick={() => setBulk(true)}>
                 Confirm many…
               </button>
@@ -167,7 +177,7 @@ export function MatchPage({ room, state, blocked, user }: OpenProjectProps) {
           <NothingHere
             project={room.id}
             isFiltered={isFiltered}
-            breaks={state.summary.breaks}
+            summary={state.summary}
             hasRows={countStates(state.summary).all > 0}
             onShowAll={() => begin(SUGGESTED)}
           />
@@ -184,10 +194,7 @@ export function MatchPage({ room, state, blocked, user }: OpenProjectProps) {
             total={total}
             onSelect={setChosen}
             onMark={mark}
-            onOpen={(id) => {
-              setChosen(id)
-              setCovering(true)
-            }}
+            onOpen={open}
           />
         )}
         {list.error !== null && entries.length > 0 && (
@@ -247,12 +254,12 @@ export function MatchPage({ room, state, blocked, user }: OpenProjectProps) {
 function NothingHere(props: {
   readonly project: string
   readonly isFiltered: boolean
-  /** Open ones. */
-  readonly breaks: number
+  readonly summary: Summary
   readonly hasRows: boolean
   readonly onShowAll: () => void
 }) {
-  const { project, isFiltered, breaks, hasRows, onShowAll } = props
+  const { project, isFiltered, summary, hasRows, onShowAll } = props
+  const { breaks, unmatched } = summary
   if (isFiltered) {
     return (
       <Empty
@@ -263,7 +270,7 @@ function NothingHere(props: {
           </button>
         }
       >
-        Lower the confidence or choose another status.
+        Search for less, lower the confidence or choose another status.
       </Empty>
     )
   }
@@ -278,6 +285,20 @@ function NothingHere(props: {
         }
       >
         Pairs that are likely but not certain will wait here for a person.
+      </Empty>
+    )
+  }
+  if (unmatched > 0) {
+    return (
+      <Empty
+        title={`${formatCounted(unmatched, 'row')} not compared yet`}
+        action={
+          <a class="button button--primary" href={routeHref(project)}>
+            To the overview
+          </a>
+        }
+      >
+        Every suggestion is decided, but rows were imported since the last job. Match again to find their pairs.
       </Empty>
     )
   }
@@ -314,16 +335,16 @@ function ListStrip(props: {
   readonly list: MatchList
   readonly total: number | null
   readonly project: string
-  /** Open ones. */
-  readonly breaks: number
+  readonly summary: Summary
   readonly onShow: () => void
   readonly children: ComponentChildren
 }) {
-  const { list, total, project, breaks, onShow, children } = props
+  const { list, total, project, summary, onShow, children } = props
+  const { breaks, unmatched } = summary
   const { unseen, decided, isStale, isComplete, entries } = list
   const left = entries.length - decided
   const isSuggested = list.filter.status === 'proposed'
-  const isDone = isSuggested && isComplete && left === 0
+  const isDone = isComplete && left === 0 && JSON.stringify(list.filter) === JSON.stringify(SUGGESTED)
   const shown = `${formatCount(total ?? left)}${isComplete || total !== null ? '' : ' and more'} ${isSuggested ? 'to decide' : left === 1 ? 'match' : 'matches'}`
   const action = isStale ? 'Show the new list' : unseen > 0 ? `${formatCount(unseen)} new — show` : decided > 0 ? 'Clear decided' : null
   return (
@@ -336,7 +357,13 @@ function ListStrip(props: {
             <a href={routeHref(project, 'breaks')}>{formatCounted(breaks, 'break')} left</a>
           </>
         )}
-        {list.isLoaded && isDone && breaks === 0 && ' · everything is settled'}
+        {list.isLoaded && isDone && isEverythingSettled(summary) && ' · everything is settled'}
+        {list.isLoaded && isSuggested && unmatched > 0 && (
+          <>
+            {' · '}
+            <a href={routeHref(project)}>{formatCounted(unmatched, 'row')} not compared yet</a>
+          </>
+        )}
         {decided > 0 && <span class="muted"> · {formatCount(decided)} decided here</span>}
         {isStale && <span class="muted"> · the list has changed</span>}
       </p>

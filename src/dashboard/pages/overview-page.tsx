@@ -54,7 +54,7 @@ export function OverviewPage({ room, state, blocked, user }: OpenProjectProps) {
         <RecentJobs jobs={jobs} />
       </div>
       <aside class="overview__side">
-        <SourcesPanel room={room} mayWork={mayWork} />
+        <SourcesPanel room={room} mayWork={mayWork} place="overview" />
         <PeoplePanel room={room} role={state.role} userId={user.id} />
         <ActivityPanel room={room} />
         <section class="panel">

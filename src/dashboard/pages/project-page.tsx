@@ -1,7 +1,7 @@
 import { useEffect } from 'preact/hooks'
 import type { Role, UserRef } from '../../protocol/views.js'
 import { ApiError } from '../api.js'
-import { formatCount, formatPercent } from '../format.js'
+import { formatCount, formatProgress } from '../format.js'
 import { currentJob, isActive, isSettled } from '../jobs.js'
 import { useKeys } from '../keyboard.js'
 import { lazyPage } from '../lazy.js'
@@ -121,6 +121,6 @@ function Tabs({ state, tab }: { readonly state: RoomState & { kind: 'open' }; re
 function titleOf(state: RoomState): string {
   if (state.kind !== 'open') return 'Tallyroom'
   const job = currentJob(state.jobs)
-  const progress = job !== null && isActive(job) ? `${formatPercent(job.percent)} · ` : ''
+  const progress = job !== null && isActive(job) ? `${formatProgress(job)} · ` : ''
   return `${progress}${state.project.name} · Tallyroom`
 }

@@ -2,8 +2,16 @@ import '../styles/projects.css'
 import { useEffect, useState } from 'preact/hooks'
 import type { ProjectView, UserRef } from '../../protocol/views.js'
 import { type ApiError, api, asApiError } from '../api.js'
-import { wholePercent } from '../decimal.js'
-import { currencyName, formatCount, formatDate, formatDifference, formatMessage, formatPercent, formatTime } from '../format.js'
+import {
+  currencyName,
+  formatCount,
+  formatDate,
+  formatDifference,
+  formatMessage,
+  formatProgress,
+  formatShare,
+  formatTime,
+} from '../format.js'
 import { currentJob, isActive } from '../jobs.js'
 import { Faces } from '../parts/avatar.js'
 import { Empty, Failure, Skeleton } from '../parts/states.js'
@@ -122,7 +130,7 @@ function ProjectFigures({ room }: { readonly room: Room }) {
         <div class="card__job">
           <p>
             <span class="pill pill--running">{job.state === 'queued' ? 'Waiting' : 'Matching'}</span>
-            <strong>{formatPercent(job.percent)}</strong>
+            <strong>{formatProgress(job)}</strong>
           </p>
           <progress value={job.percent} max={100} aria-label="Matching" />
         </div>
@@ -136,7 +144,7 @@ function ProjectFigures({ room }: { readonly room: Room }) {
     <dl class="card__figures">
       <div>
         <dt>Matched</dt>
-        <dd>{formatPercent(wholePercent(counts.matched, counts.all))}</dd>
+        <dd>{formatShare(counts.matched, counts.all)}</dd>
       </div>
       <div>
         <dt>Suggested</dt>

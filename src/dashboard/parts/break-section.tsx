@@ -1,10 +1,9 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useMemo } from 'preact/hooks'
 import type { Claim } from '../../protocol/events.js'
-import type { BreakView } from '../../protocol/views.js'
-import { api, type RecordDetail } from '../api.js'
+import type { BreakView, RecordView } from '../../protocol/views.js'
+import { api } from '../api.js'
 import { type BreakFilter, BreakList, isOverdue } from '../break-list.js'
-import { type Details, useDetail } from '../details.js'
 import { currencyCode, formatAmount, formatCount, formatDate, formatReason, sentence } from '../format.js'
 import { othersClaim, type Room } from '../room.js'
 import { useStore } from '../store.js'
@@ -19,7 +18,6 @@ export interface BreakSectionProps {
   readonly filter: BreakFilter
   /** null: the only section, which says so when it is empty. */
   readonly title: string | null
-  readonly details: Details<RecordDetail>
   readonly selected: string | null
   readonly userId: string
   readonly onSelect: (view: BreakView) => void
@@ -28,7 +26,7 @@ export interface BreakSectionProps {
 }
 
 /** Breaks of one filter. */
-export function BreakSection({ room, filter, title, details, selected, userId, onSelect, nothing }: BreakSectionProps) {
+export function BreakSection({ room, filter, title, selected, userId, onSelect, nothing }: BreakSectionProps) {
   const list = useMemo(() => new BreakList(filter, (query) => api.breaks(room.id, { ...query, limit: PAGE })), [room, filter])
   const { breaks, cursor, error, unseen } = useStore(list.state)
   const claims = useStore(room.claims)
@@ -59,7 +57,7 @@ export function BreakSection({ room, filter, title, details, selected, userId, o
           <BreakLine
             key={view.id}
             view={view}
-            details={details}
+            record={list.recordOf(view)}
             isSelected={view.id === selected}
             claims={claims}
             userId={userId}
@@ -107,21 +105,19 @@ function Group({
 
 function BreakLine(props: {
   readonly view: BreakView
-  readonly details: Details<RecordDetail>
+  /** undefined: it was removed meanwhile. */
+  readonly record: RecordView | undefined
   readonly isSelected: boolean
   readonly claims: ReadonlyMap<string, Claim>
   readonly userId: string
   readonly onSelect: () => void
 }) {
-  const { view, details, isSelected, claims, userId, onSelect } = props
-  const { ref, value } = useDetail<RecordDetail, HTMLLIElement>(details, view.record)
-  const record = value?.record ?? null
+  const { view, record, isSelected, claims, userId, onSelect } = props
   const texts = [record?.counterparty, record?.memo].filter((text) => text !== null && text !== undefined && text !== '')
   const miss = view.nearestMiss === null ? undefined : formatReason(view.nearestMiss.text, record?.currency ?? null)
   const claimedBy = othersClaim(claims, `record/${view.record}`, userId)
   return (
     <li
-      ref={ref}
       class={`break${isSelected ? ' is-selected' : ''}${view.status === 'resolved' ? ' is-decided' : ''}`}
       data-break={view.id}
       aria-current={isSelected}
@@ -129,16 +125,9 @@ function BreakLine(props: {
       <span class={`side side--${view.side}`}>{view.side}</span>
       <span class="break__row">
         <button type="button" class="break__title clip" onClick={onSelect}>
-          {value === undefined && (
-            <span class="ghost">
-              <span class="hidden">Row on its way</span>
-            </span>
-          )}
-          {value === null && 'This row could not be loaded'}
-          {record !== null && (record.reference ?? record.externalId ?? `Row ${record.rowNo}`)}
+          {record === undefined ? 'This row is gone' : (record.reference ?? record.externalId ?? `Row ${record.rowNo}`)}
         </button>
         <span class="clip muted">
-          {value === undefined && <span class="ghost ghost--wide" />}
           {record?.valueDate != null && `${formatDate(record.valueDate)} · `}
           {texts.join(' · ')}
         </span>
@@ -150,8 +139,8 @@ function BreakLine(props: {
         </span>
       </span>
       <strong class="num">
-        {record !== null && record.amount !== null && formatAmount(record.amount, record.currency)}
-        <span class="code"> {record !== null && record.amount !== null && currencyCode(record.currency)}</span>
+        {record?.amount != null && formatAmount(record.amount, record.currency)}
+        <span class="code"> {record?.amount != null && currencyCode(record.currency)}</span>
       </strong>
       <span class="break__owner">
         {claimedBy !== null ? (

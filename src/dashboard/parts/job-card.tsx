@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { JobView, Summary } from '../../protocol/views.js'
 import { announce } from '../announce.js'
-import { type ApiError, api, asApiError } from '../api.js'
-import { durationOf, formatCount, formatCounted, formatDuration, formatMessage, formatPercent, formatTime, sentence } from '../format.js'
+import { type ApiError, api, asApiError, type JobSettings } from '../api.js'
+import { durationOf, formatCount, formatCounted, formatDuration, formatMessage, formatProgress, formatTime, sentence } from '../format.js'
 import { isActive } from '../jobs.js'
 import type { Room } from '../room.js'
 import { routeHref } from '../route.js'
@@ -61,7 +61,7 @@ export function JobCard({
         </div>
         {active && (
           <p class="job__percent" aria-hidden="true">
-            {formatPercent(job.percent)}
+            {formatProgress(job)}
           </p>
         )}
         {active && mayWork && (
@@ -69,7 +69,7 @@ export function JobCard({
             Cancel
           </button>
         )}
-        {!active && mayWork && <StartButton room={room} label="Match again" onError={setError} />}
+        {!active && mayWork && <StartButton room={room} label="Match again" like={rulesOf(job)} onError={setError} />}
       </div>
       {job.state !== 'completed' && <ProgressBar job={job} />}
       {active && (
@@ -102,14 +102,24 @@ export function JobCard({
 }
 
 function WhatIsLeft({ project, summary }: { readonly project: string; readonly summary: Summary }) {
-  const { suggestions, breaks } = summary
+  const { suggestions, breaks, unmatched } = summary
   if (isEverythingSettled(summary)) return <p>Every suggestion is decided, and no break is open.</p>
   return (
-    <p>
-      Left to do: {suggestions > 0 && <a href={routeHref(project, 'match')}>{formatCounted(suggestions, 'suggestion')} to decide</a>}
-      {suggestions > 0 && breaks > 0 && ', '}
-      {breaks > 0 && <a href={routeHref(project, 'breaks')}>{formatCounted(breaks, 'break')} to explain</a>}
-    </p>
+    <>
+      {unmatched > 0 && (
+        <p>
+          <strong>{formatCounted(unmatched, 'row')} not compared yet</strong>: imported, or set free, since this job. Match again to find
+          their pairs.
+        </p>
+      )}
+      {suggestions + breaks > 0 && (
+        <p>
+          Left to do: {suggestions > 0 && <a href={routeHref(project, 'match')}>{formatCounted(suggestions, 'suggestion')} to decide</a>}
+          {suggestions > 0 && breaks > 0 && ', '}
+          {breaks > 0 && <a href={routeHref(project, 'breaks')}>{formatCounted(breaks, 'break')} to explain</a>}
+        </p>
+      )}
+    </>
   )
 }
 
@@ -134,14 +144,24 @@ export function StartJob({ room }: { readonly room: Room }) {
   )
 }
 
-/** Starts a job over all files. */
-export function StartButton(props: { readonly room: Room; readonly label: string; readonly onError: (error: ApiError | null) => void }) {
+/** The rules of the job, for another one. */
+export function rulesOf({ ruleSet }: JobView): JobSettings {
+  return ruleSet === null ? {} : { ruleSet }
+}
+
+/** Starts a job over all files, with the default rules or like another job. */
+export function StartButton(props: {
+  readonly room: Room
+  readonly label: string
+  readonly like?: JobSettings
+  readonly onError: (error: ApiError | null) => void
+}) {
   const [isBusy, setBusy] = useState(false)
   const start = async () => {
     setBusy(true)
     props.onError(null)
     try {
-      props.room.takeJob((await api.startJob(props.room.id)).job)
+      props.room.takeJob((await api.startJob(props.room.id, props.like)).job)
     } catch (failure) {
       props.onError(asApiError(failure))
     }

@@ -1,9 +1,12 @@
+import { useEffect, useState } from 'preact/hooks'
 import { MATCH_STATUSES } from '../../protocol/views.js'
 import { formatConfidence } from '../format.js'
 import type { MatchFilter } from '../match-list.js'
 import { MANUAL_RULE, ruleName } from '../matches.js'
 
 const STATUS_NAMES = { proposed: 'Suggested', confirmed: 'Confirmed', rejected: 'Rejected', removed: 'Taken apart' }
+/** Somebody who types goes on typing. */
+const TYPING_MS = 300
 const CONFIDENCES = ['0.99', '0.98', '0.95', '0.9', '0.8', '0.7', '0.5']
 
 /** Which matches are listed. */
@@ -16,8 +19,29 @@ export function MatchFilters({
   readonly rules: readonly string[]
   readonly onChange: (filter: MatchFilter) => void
 }) {
+  const [typed, setTyped] = useState(filter.q)
+  // Also when the filters are cleared elsewhere.
+  useEffect(() => setTyped((held) => (held.trim() === filter.q ? held : filter.q)), [filter.q])
+  useEffect(() => {
+    const q = typed.trim()
+    if (q === filter.q) return
+    const timer = setTimeout(() => onChange({ ...filter, q }), TYPING_MS)
+    return () => clearTimeout(timer)
+  }, [typed, filter])
   return (
     <div class="filters filters--match">
+      <label class="field filters__search">
+        <span>Search</span>
+        <input
+          id="search"
+          type="search"
+          maxLength={200}
+          placeholder="Amount, id, reference, name, memo"
+          value={typed}
+          onInput={(event) => setTyped(event.currentTarget.value)}
+          onKeyDown={(event) => event.key === 'Escape' && event.currentTarget.blur()}
+        />
+      </label>
       <label class="field">
         <span>Status</span>
         <select

@@ -135,6 +135,9 @@ export function MatchGrid({ list, details, selected, marked, mayDecide, userId, 
               <th scope="col" class="num">
                 Amount
               </th>
+              <th scope="col" class="num">
+                Difference
+              </th>
               <th scope="col">State</th>
             </tr>
           </thead>

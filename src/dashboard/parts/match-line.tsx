@@ -1,9 +1,9 @@
 import { useMemo } from 'preact/hooks'
 import type { RecordView, UserRef } from '../../protocol/views.js'
 import type { MatchDetail } from '../api.js'
-import { isEqual } from '../decimal.js'
+import { isEqual, sign } from '../decimal.js'
 import { type Details, useDetail } from '../details.js'
-import { formatAmount, formatConfidence, formatDate } from '../format.js'
+import { currencyCode, formatAmount, formatConfidence, formatDate, formatDifference } from '../format.js'
 import { type Entry, isOpen, MANUAL_RULE, type MatchRow, type RowSide } from '../matches.js'
 import { Marked } from './marked.js'
 import { OnThis } from './on-this.js'
@@ -55,7 +55,7 @@ export function MatchLine({ entry, details, rowIndex, isSelected, isMarked, mayD
 }
 
 function PairCells({ row, details }: { readonly row: MatchRow; readonly details: Details<MatchDetail> }) {
-  const { left, right, confidence, rule } = row
+  const { left, right, confidence, rule, currency, difference } = row
   const isSameAmount = left.amount !== null && right.amount !== null && isEqual(left.amount, right.amount)
   const isSameDate = left.date === right.date
   const sides = [
@@ -92,8 +92,11 @@ function PairCells({ row, details }: { readonly row: MatchRow; readonly details:
       )}
       <td class="line__amounts num">
         {sides.map(({ side, name }) => (
-          <Amount key={name} side={side} isSame={isSameAmount} />
+          <Amount key={name} side={side} currency={currency} isSame={isSameAmount} />
         ))}
+      </td>
+      <td class={`line__difference num${difference !== null && sign(difference) === 0 ? ' muted' : ''}`}>
+        {difference !== null && (sign(difference) === 0 ? 'none' : formatDifference(difference, currency))}
       </td>
     </>
   )
@@ -119,8 +122,14 @@ function HandTexts({ row, details }: { readonly row: MatchRow; readonly details:
   )
 }
 
-function Amount({ side, isSame }: { readonly side: RowSide; readonly isSame: boolean }) {
+function Amount(props: { readonly side: RowSide; readonly currency: string | null; readonly isSame: boolean }) {
+  const { side, currency, isSame } = props
   if (side.amount === null) return <span />
-  const text = formatAmount(side.amount, null)
-  return <span>{isSame ? text : <mark>{text}</mark>}</span>
+  const text = formatAmount(side.amount, currency)
+  return (
+    <span>
+      {isSame ? text : <mark>{text}</mark>}
+      <span class="code"> {currencyCode(currency)}</span>
+    </span>
+  )
 }

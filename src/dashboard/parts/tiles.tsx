@@ -1,7 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import type { Summary } from '../../protocol/views.js'
-import { wholePercent } from '../decimal.js'
-import { currencyName, formatAmount, formatCount, formatCounted, formatPercent } from '../format.js'
+import { currencyName, formatAmount, formatCount, formatCounted, formatShare } from '../format.js'
 import { routeHref } from '../route.js'
 import { countStates, type Equation } from '../totals.js'
 
@@ -19,7 +18,7 @@ export function Tiles({
   const [first, ...others] = sums
   return (
     <section class="tiles" aria-label="Rows">
-      <Tile name="Matched" tone="good" value={formatPercent(wholePercent(counts.matched, counts.all))}>
+      <Tile name="Matched" tone="good" value={formatShare(counts.matched, counts.all)}>
         {formatCount(counts.matched)} of {formatCount(counts.all)} rows
       </Tile>
       <Tile name="Suggested" tone="wait" value={formatCount(summary.suggestions)} href={routeHref(project, 'match')}>

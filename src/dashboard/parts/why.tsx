@@ -1,7 +1,8 @@
 import type { MatchExplanation } from '../../protocol/views.js'
+import { aheadWord, evidenceWord } from '../evidence.js'
 import { formatAmount, formatLine, formatSigns, sentence } from '../format.js'
 
-/** Why the engine thinks so: what each comparison added, then the limits that both rows met. */
+/** Why the engine thinks so, in words: what speaks for it and against it, and what else could be meant; its figures on request. */
 export function Why({ explanation, currency }: { readonly explanation: MatchExplanation; readonly currency: string | null }) {
   const { gates, levels, prior, margin, alternatives } = explanation
   const largest = Math.max(1, ...levels.map(({ weight }) => Math.abs(Number(weight))))
@@ -11,7 +12,7 @@ export function Why({ explanation, currency }: { readonly explanation: MatchExpl
       <p>{formatLine(explanation.summary, currency)}</p>
       {levels.length > 0 && (
         <table class="why__levels">
-          <caption class="hidden">What speaks for it and against it, in bits</caption>
+          <caption class="hidden">What speaks for it and against it</caption>
           <tbody>
             {levels.map((level) => (
               <tr key={level.field}>
@@ -22,11 +23,13 @@ export function Why({ explanation, currency }: { readonly explanation: MatchExpl
                     min={0}
                     max={largest}
                     value={Math.abs(Number(level.weight))}
-                    aria-label={`${sentence(level.field)}: ${level.weight} bits`}
+                    aria-hidden="true"
                   />
                 </td>
-                <td class="num">{level.weight.startsWith('-') ? formatSigns(level.weight) : `+${level.weight}`}</td>
-                <td class="why__level">{formatSigns(level.level)}</td>
+                <td>
+                  <strong>{evidenceWord(level.weight)}</strong>
+                  <span class="muted">: {wordsOf(level.level)}</span>
+                </td>
               </tr>
             ))}
           </tbody>
@@ -45,14 +48,39 @@ export function Why({ explanation, currency }: { readonly explanation: MatchExpl
           ))}
         </ul>
       )}
-      <p class="muted small">
-        Rule “{explanation.pass}”.{' '}
+      <p>
         {alternatives > 0
-          ? `${alternatives} other ${alternatives === 1 ? 'row' : 'rows'} could have been meant.`
-          : 'No other row comes near.'}
-        {margin !== null && ` Ahead of the next best by ${formatSigns(margin)} bits.`}
-        {prior !== null && ` Before any comparison ${formatSigns(prior)} bits.`}
+          ? `${alternatives} other ${alternatives === 1 ? 'row' : 'rows'} could have been meant`
+          : 'No other row comes near'}
+        {margin !== null && `: ${aheadWord(margin)}`}. <span class="muted">Found by the rule “{explanation.pass}”.</span>
       </p>
+      {levels.length > 0 && (
+        <details class="why__figures">
+          <summary>Figures</summary>
+          <p class="muted small">In bits: one more makes the match twice as likely, one less half as likely.</p>
+          <dl>
+            {prior !== null && <Figure name="Before any comparison" bits={prior} />}
+            {levels.map((level) => (
+              <Figure key={level.field} name={`${sentence(level.field)}, ${formatSigns(level.level)}`} bits={level.weight} />
+            ))}
+            {margin !== null && <Figure name="Ahead of the next best" bits={margin} />}
+          </dl>
+        </details>
+      )}
     </section>
   )
+}
+
+function Figure({ name, bits }: { readonly name: string; readonly bits: string }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{bits.startsWith('-') ? formatSigns(bits) : `+${bits}`}</dd>
+    </div>
+  )
+}
+
+/** What was compared, without the engine's measures: "6 to 9 bits shared, nothing against" says "much shared, nothing against". */
+function wordsOf(level: string): string {
+  return formatSigns(level.replace(/(?:over )?\d+(?: to \d+)? bits shared/, 'some of it shared'))
 }

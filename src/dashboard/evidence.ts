@@ -1,0 +1,28 @@
+// The engine weighs in bits; people read words. A bit makes a match twice as likely.
+
+/** From so many bits on a comparison is called so; the last one is for all that is less. */
+const WORDS = [
+  [6, 'Strong sign'],
+  [3, 'Good sign'],
+  [1, 'Weak sign'],
+  [-1, 'Says little'],
+  [-3, 'Weak doubt'],
+  [-6, 'Doubt'],
+  [Number.NEGATIVE_INFINITY, 'Strong doubt'],
+] as const
+
+/** What a comparison that adds this many bits (decimal text) comes to. */
+export function evidenceWord(bits: string): string {
+  return WORDS.find(([least]) => Number(bits) >= least)![1]
+}
+
+const MAX_TIMES = 1_000
+
+/** How far a match is ahead of the next best one, from the bits (decimal text) between them. */
+export function aheadWord(bits: string): string {
+  const times = 2 ** Number(bits)
+  if (times < 1) return 'another one is likelier'
+  if (times < 1.5) return 'the next best is as likely'
+  if (times > MAX_TIMES) return `this one is more than ${new Intl.NumberFormat().format(MAX_TIMES)} times as likely as the next best`
+  return `this one is about ${new Intl.NumberFormat(undefined, { maximumSignificantDigits: 2 }).format(times)} times as likely as the next best`
+}
