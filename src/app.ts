@@ -70,8 +70,8 @@ export interface App {
 /** Members of a project that are read at once for all who join it. */
 const MAX_ROSTER = 5_000
 const HOUSEKEEPING_MS = 10 * 60 * 1000
-/** Connections beside those of the workers' slots. */
-const API_POOL_SIZE = 10
+/** A process that only works publishes its outbox and tells its readiness by these. */
+const WORKER_API_CONNECTIONS = 2
 const DASHBOARD_DIR = fileURLToPath(new URL('../dist/dashboard/', import.meta.url))
 
 /**
@@ -91,7 +91,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
 
     const database = await openDatabase(config, slots)
     stops.push(() => database.close())
-    const { db, isEmbedded } = database
+    const { db, jobs, isEmbedded } = database
     if (config.REDIS_URL !== undefined) await requireMigrated(db)
     if (isEmbedded) await releaseAllLeases(db)
     await sweepAbandonedSources(db, isEmbedded ? 'all' : 'stale')
@@ -161,7 +161,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     )
     stops.push(() => clearInterval(housekeeping))
 
-    const worker = config.ROLE === 'serve' ? null : startWorker({ config, db, slots, bus, invalidations, wakeOutbox, log, onJob, stops })
+    const worker = config.ROLE === 'serve' ? null : startWorker({ config, db: jobs, slots, bus, invalidations, wakeOutbox, log, onJob, stops })
     const wakeJobs = () => worker?.wake()
     if (config.ROLE === 'work') {
       isServing = () => true
@@ -263,7 +263,9 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
 function openDatabase(config: Config, slots: number): ReturnType<typeof openOwnDatabase> {
   if (config.DATABASE_URL === undefined) return openOwnDatabase(config.DATA_DIR)
   return openServerDatabase(config.DATABASE_URL, config.REDIS_URL === undefined ? 'sole' : 'shared', {
-    poolSize: (config.ROLE === 'work' ? 2 : API_POOL_SIZE) + (config.ROLE === 'serve' ? 0 : slots),
+    ...(config.ROLE === 'work' && { apiConnections: WORKER_API_CONNECTIONS }),
+    // Each slot's own, one for the queue and one for what a job tells.
+    jobConnections: config.ROLE === 'serve' ? 0 : slots + 2,
     applicationName: `tallyroom ${config.ROLE}`,
   })
 }

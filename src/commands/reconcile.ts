@@ -73,7 +73,11 @@ async function reconcile(request: ReconcileRequest, config: Config, signal: Abor
 
 async function openDatabase(config: Config, request: ReconcileRequest): Promise<PrivateDatabase> {
   if (config.DATABASE_URL === undefined) return openPrivateDatabase(request.key, request.isResume ? 'resume' : 'fresh')
-  const database = await openServerDatabase(config.DATABASE_URL, 'shared', { poolSize: 4, applicationName: 'tallyroom reconcile' })
+  const database = await openServerDatabase(config.DATABASE_URL, 'shared', {
+    apiConnections: 4,
+    jobConnections: 0,
+    applicationName: 'tallyroom reconcile',
+  })
   try {
     await requireMigrated(database.db)
     return database

@@ -3,7 +3,7 @@ import { openServerDatabase } from '../../src/db/open.js'
 import { freePort } from '../support/guarded-process.js'
 import { DATABASES, type TestDatabase } from './test-databases.js'
 
-const OPTIONS = { poolSize: 2, applicationName: 'test' }
+const OPTIONS = { apiConnections: 2, jobConnections: 0, applicationName: 'test' }
 
 describe('a Postgres server', () => {
   let database: TestDatabase
@@ -41,6 +41,28 @@ describe('a Postgres server', () => {
     await first.close()
     const second = await openServerDatabase(url, 'sole', OPTIONS)
     await second.close()
+  })
+
+  test('has connections apart for jobs: when all of those are taken, requests are answered', async () => {
+    const opened = await openServerDatabase(url, 'sole', { ...OPTIONS, jobConnections: 1 })
+    const job = (async () => opened.jobs.$queryRaw`select pg_sleep(0.3)::text`)()
+    await expect.poll(() => opened.pools().find(({ pool }) => pool === 'jobs')).toMatchObject({ active: 1, idle: 0 })
+    const waiting = (async () => opened.jobs.$queryRaw`select 1`)()
+    expect(await opened.db.$queryRaw`select 1 as one`).toEqual([{ one: 1 }])
+    expect(opened.pools()).toMatchObject([{ pool: 'api' }, { pool: 'jobs', active: 1, waiting: 1 }])
+    await Promise.all([job, waiting])
+    await opened.close()
+  })
+
+  test('big ones have more connections by a profile of their URL', async () => {
+    const opened = await openServerDatabase(`${url}?pool=big`, 'shared', { jobConnections: 0, applicationName: 'test' })
+    const asked = Promise.all(Array.from({ length: 30 }, async () => opened.db.$queryRaw`select pg_sleep(0.1)::text`))
+    await expect.poll(() => opened.pools()[0]).toMatchObject({ active: 20, waiting: 10 })
+    await asked
+    await opened.close()
+    await expect(openServerDatabase(`${url}?pool=tiny`, 'shared', OPTIONS)).rejects.toThrow(
+      'DATABASE_URL: pool=tiny must be one of default, big, huge',
+    )
   })
 
   test('that cannot be reached is named as such, without its password', async () => {
