@@ -133,7 +133,11 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     answer: z.object({ act: act.optional(), count }),
   },
   [`POST ${P}/decisions/undo`]: { summary: 'Takes an act back', status: 200, answer: z.object({ count }) },
-  [`GET ${P}/breaks`]: { summary: 'Records that nothing explains', status: 200, answer: listOf(breakView) },
+  [`GET ${P}/breaks`]: {
+    summary: 'Records that nothing explains, and their rows',
+    status: 200,
+    answer: listOf(breakView).extend({ records: z.array(recordView) }),
+  },
   [`PATCH ${P}/breaks/:break`]: { summary: 'Changes its owner, state or due date', status: 200, answer: z.object({ break: breakView }) },
   [`GET ${P}/export`]: {
     summary: 'Matches, breaks or records as a file',
