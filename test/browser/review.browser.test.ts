@@ -161,6 +161,28 @@ describe('two people in one review', () => {
     await ben.page.getByText('Live', { exact: true }).waitFor()
   })
 
+  test('where the detail covers the list, a decision goes on to the next pair; a search lists what says it', async () => {
+    const { page } = ben
+    await page.setViewportSize({ width: 390, height: 844 })
+    await rowOf(ben, 15).click()
+    await page.locator(`[data-detail="${ids[15]}"]`).waitFor()
+    await page.getByRole('button', { name: 'Reject', exact: true }).click()
+    await page.locator(`[data-detail="${ids[16]}"]`).waitFor()
+    await page.getByRole('button', { name: 'List' }).click()
+    const name = await rowOf(ben, 17).locator('.line__texts .tick--right').textContent()
+    const word = /[A-Za-z]{4,}/.exec(name ?? '')?.[0] ?? ''
+    await page.getByLabel('Search').fill(word)
+    await page
+      .locator('[data-match]')
+      .filter({ hasNotText: new RegExp(word, 'i') })
+      .first()
+      .waitFor({ state: 'detached' })
+    await rowOf(ben, 17).waitFor()
+    await page.getByLabel('Search').fill('')
+    await page.setViewportSize({ width: 1_280, height: 1_600 })
+    await rowOf(ben, 14).waitFor()
+  })
+
   test('a session that ends leaves the note that was begun', async () => {
     await rowOf(ben, 14).click()
     await ben.page.getByLabel(/^Note/).fill('the same invoice, paid twice')

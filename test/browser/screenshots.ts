@@ -24,7 +24,7 @@ const LOOKS: readonly Look[] = [1280, 390].flatMap((width) =>
 const PAGES: ReadonlySet<string> = new Set(['projects', 'overview', 'running', 'match', 'tray', 'breaks', 'jobs', 'import'])
 const DOCS_DIR = fileURLToPath(new URL('../../docs/images/', import.meta.url))
 /** Patience with a busy machine. */
-const TIMEOUT_MS = 90_000
+const TIMEOUT_MS = 300_000
 const IN_THE_MIDDLE = Array.from({ length: 30 }, (_, index) => `[aria-valuenow="${35 + index}"]`).join()
 
 const everythingDir = process.argv[2]
@@ -97,6 +97,14 @@ async function takeStates(page: Page, look: Look, sample: string): Promise<void>
   await page.goto(`${sample}/jobs`)
   await page.locator('.run__body').waitFor()
   await take(page, look, 'jobs')
+
+  await page.goto(`${sample}/import`)
+  await page
+    .getByRole('button', { name: /^Remove/ })
+    .first()
+    .click()
+  await page.getByRole('button', { name: 'Keep' }).waitFor()
+  await take(page, look, 'import-sources')
 
   const empty = await newProject(page, 'March, bank and ledger')
   await page.goto(empty)

@@ -95,8 +95,8 @@ function PairCells({ row, details }: { readonly row: MatchRow; readonly details:
           <Amount key={name} side={side} currency={currency} isSame={isSameAmount} />
         ))}
       </td>
-      <td class={`line__difference num${difference !== null && sign(difference) === 0 ? ' muted' : ''}`}>
-        {difference !== null && (sign(difference) === 0 ? 'none' : formatDifference(difference, currency))}
+      <td class={`line__difference num${difference !== null && sign(difference) === 0 ? ' is-even' : ''}`}>
+        {difference !== null && formatDifference(difference, currency)}
       </td>
     </>
   )
