@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { Bus } from './bus/bus.js'
@@ -9,6 +10,7 @@ import type { Delivery } from './bus/probe.js'
 import { RedisBus } from './bus/redis-bus.js'
 import { redisConnection } from './bus/redis-connection.js'
 import type { Config } from './config.js'
+import { type Backlog, readBacklog } from './db/backlog.js'
 import { newestBusProofMs, recordBusProof } from './db/bus-proof.js'
 import type { Db } from './db/client.js'
 import { isSessionLive } from './db/credentials.js'
@@ -23,6 +25,7 @@ import { readSnapshot } from './db/snapshot.js'
 import { sweepAbandonedSources } from './db/sources.js'
 import { readRevision } from './db/summary.js'
 import { AppError, UsageError } from './errors.js'
+import { AdminReport } from './http/admin-report.js'
 import { startAdminServer } from './http/admin-server.js'
 import { RateLimits } from './http/rate-limits.js'
 import { Readiness } from './http/readiness.js'
@@ -30,8 +33,11 @@ import { createHttpServer, type HttpServer } from './http/server.js'
 import { cookiePrincipal } from './http/who.js'
 import type { ProjectId } from './ids.js'
 import { ProgressPublisher } from './jobs/progress.js'
+import { Standstill } from './jobs/standstill.js'
 import { JobWorker } from './jobs/worker.js'
 import type { Log } from './log.js'
+import { Metrics } from './metrics/metrics.js'
+import { CLOSE_CODES } from './protocol/close-codes.js'
 import { jobKey, latestBody } from './protocol/events.js'
 import { MAX_CLIENT_FRAME_BYTES } from './protocol/messages.js'
 import { JSON_SUBPROTOCOL, LIVE_PATH, MSGPACK_SUBPROTOCOL } from './protocol/version.js'
@@ -70,6 +76,10 @@ export interface App {
 /** Members of a project that are read at once for all who join it. */
 const MAX_ROSTER = 5_000
 const HOUSEKEEPING_MS = 10 * 60 * 1000
+/** Of one kind in the report for operators. */
+const MAX_LISTED = 50
+/** Of the package that this file is a part of, built or not. */
+const VERSION: string = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
 /** A process that only works publishes its outbox and tells its readiness by these. */
 const WORKER_API_CONNECTIONS = 2
 const DASHBOARD_DIR = fileURLToPath(new URL('../dist/dashboard/', import.meta.url))
@@ -96,6 +106,14 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     if (isEmbedded) await releaseAllLeases(db)
     await sweepAbandonedSources(db, isEmbedded ? 'all' : 'stale')
 
+    const metrics = new Metrics({
+      version: VERSION,
+      role: config.ROLE,
+      transport: config.TRANSPORT,
+      closeCodes: Object.values(CLOSE_CODES),
+    })
+    const report = new AdminReport()
+    watchBacklog(db, metrics, report)
     const retention = { streamMaxEvents: config.STREAM_MAX_EVENTS, streamMaxAgeMs: config.STREAM_MAX_AGE_MS }
     let delivery: Delivery = 'proven'
     // Until there are sessions to tell.
@@ -108,6 +126,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
         : new RedisBus({
             url: config.REDIS_URL,
             ...retention,
+            metrics: metrics.bus,
             onConnection(connection, state) {
               log.warn({ connection, state }, 'a connection to Redis changed')
             },
@@ -133,7 +152,13 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     })
     readiness.start()
     stops.push(() => readiness.stop())
-    const admin = await startAdminServer(config.ADMIN_PORT, readiness)
+    metrics.bus.state.from(() => ({
+      isConnected: !bus.isAway && delivery === 'proven',
+      proofAgeMs: bus.proofAgeMs,
+    }))
+    metrics.readiness.from(async () => (await readiness.judge()).ready)
+    report.add('readiness', () => readiness.judge())
+    const admin = await startAdminServer({ port: config.ADMIN_PORT, host: config.ADMIN_HOST, readiness, metrics, report })
     stops.push(() => admin.close())
     const adminAddress = `http://127.0.0.1:${admin.port}`
 
@@ -161,7 +186,8 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     )
     stops.push(() => clearInterval(housekeeping))
 
-    const worker = config.ROLE === 'serve' ? null : startWorker({ config, db: jobs, slots, bus, invalidations, wakeOutbox, log, onJob, stops })
+    const worker =
+      config.ROLE === 'serve' ? null : startWorker({ config, db: jobs, slots, bus, invalidations, wakeOutbox, log, metrics, onJob, stops })
     const wakeJobs = () => worker?.wake()
     if (config.ROLE === 'work') {
       isServing = () => true
@@ -205,10 +231,11 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
       publicUrl: address,
       liveUrl,
       dashboardDir: DASHBOARD_DIR,
-      rateLimits: startRateLimits(config, stops),
+      rateLimits: startRateLimits(config, metrics, stops),
       trustedProxies: config.TRUSTED_PROXIES,
       wakeJobs,
       wakeOutbox,
+      metrics,
       closeSessions: (credential) => live.closeCredential(credential),
       projectDeleted: (project) => live.closeProject(project),
     })
@@ -232,7 +259,12 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
       isOriginAllowed,
       maxSessionsPerUser: config.MAX_SESSIONS_PER_USER,
       frameRate: frameRateTimes(config.RATE_LIMIT_FACTOR),
+      metrics: metrics.live,
     })
+    metrics.live.census.from(() => live.reading)
+    report.add('sessions', () => live.census)
+    report.add('subscriptions', () => live.subscriptions(MAX_LISTED))
+    report.add('slowSessions', () => live.slowSessions(MAX_LISTED))
     tellBusState = () => live.setBusState(delivery === 'proven' ? 'ok' : 'degraded')
     tellBusState()
     tellProjectChanged = (project) => live.projectChanged(project)
@@ -271,13 +303,17 @@ function openDatabase(config: Config, slots: number): ReturnType<typeof openOwnD
 }
 
 /** Null: rates are not limited. */
-function startRateLimits({ RATE_LIMIT_FACTOR: factor, REDIS_URL: url }: Config, stops: (() => void)[]): RateLimits | null {
+function startRateLimits(
+  { RATE_LIMIT_FACTOR: factor, REDIS_URL: url }: Config,
+  metrics: Metrics,
+  stops: (() => void)[],
+): RateLimits | null {
   if (factor === 0) return null
   const redis = url === undefined ? null : redisConnection(url, 'tallyroom-limits', () => undefined)
   if (redis) stops.push(() => redis.disconnect())
   // Until it is there, and whenever it is not, this process counts by itself.
   redis?.connect().catch(() => undefined)
-  return new RateLimits({ factor, redis })
+  return new RateLimits({ factor, redis, onLimited: (rate) => metrics.http.rateLimited(rate) })
 }
 
 function startWorker(parts: {
@@ -288,10 +324,11 @@ function startWorker(parts: {
   readonly invalidations: Invalidations
   readonly wakeOutbox: (project: ProjectId) => void
   readonly log: Log
+  readonly metrics: Metrics
   readonly onJob: (job: JobView) => void
   readonly stops: (() => Promise<void> | void)[]
 }): JobWorker {
-  const { config, db, slots, bus, invalidations, wakeOutbox, log, onJob, stops } = parts
+  const { config, db, slots, bus, invalidations, wakeOutbox, log, metrics, onJob, stops } = parts
   const progress = new ProgressPublisher((job) => {
     const item = {
       kind: 'latest',
@@ -322,10 +359,25 @@ function startWorker(parts: {
     },
     wakeOutbox,
     log,
+    metrics: metrics.jobs,
   })
   worker.start()
   stops.push(() => worker.stop())
   return worker
+}
+
+/** What the whole fleet has still to do, as gauges and for operators. */
+function watchBacklog(db: Db, metrics: Metrics, report: AdminReport): void {
+  const standstill = new Standstill()
+  const read = async (): Promise<Backlog & { readonly stalledMs: number }> => {
+    const backlog = await readBacklog(db)
+    return { ...backlog, stalledMs: standstill.look(backlog.running) }
+  }
+  metrics.jobs.backlog.from(read)
+  report.add('jobs', async () => {
+    const { jobs, ...rest } = await read()
+    return { ...Object.fromEntries(jobs.map(({ state, count }) => [state, count])), ...rest }
+  })
 }
 
 async function sweep(db: Db): Promise<void> {

@@ -34,7 +34,13 @@ export const VARIABLES = {
   PORT: count(0, 65_535).default(8080).describe('TCP port of HTTP and live sessions; 0 takes a free one and the start-up line prints it.'),
   ADMIN_PORT: count(0, 65_535)
     .default(9464)
-    .describe('TCP port of loopback for `/livez` and `/readyz`; 0 takes a free one and the start-up line prints it.'),
+    .describe('TCP port of `/livez`, `/readyz`, `/metrics` and `/admin`; 0 takes a free one and the start-up line prints it.'),
+  // Whoever runs Prometheus in another container or pod has no way to this one's loopback.
+  ADMIN_HOST: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe('Address on which ADMIN_PORT listens. It asks nobody who they are: another one only in a network of your own.'),
   HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
   ROLE: z
     .enum(ROLES_OF_PROCESS)

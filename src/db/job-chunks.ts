@@ -8,6 +8,8 @@ export interface ChunkLease {
   readonly project: ProjectId
   readonly stage: number
   readonly chunk: number
+  /** Records' worth of work. */
+  readonly weight: number
   /** Fence: the commit is refused when somebody claimed the chunk again. */
   readonly attempt: number
   readonly dryRun: boolean
@@ -49,7 +51,7 @@ export async function claimChunk(db: Db, owner: string, lastJob: JobId | null): 
     set attempt = c.attempt + 1, lease_owner = ${owner}, lease_until = now() + make_interval(secs => ${LEASE_MS / 1000}::float8)
     from next, jobs j
     where c.job_id = next.job_id and c.stage = next.stage and c.chunk = next.chunk and j.id = c.job_id
-    returning c.job_id::text as job, j.project_id::text as project, c.stage, c.chunk, c.attempt, j.dry_run as "dryRun",
+    returning c.job_id::text as job, j.project_id::text as project, c.stage, c.chunk, c.weight::float8 as weight, c.attempt, j.dry_run as "dryRun",
       (extract(epoch from now() - j.started_at) * 1000)::float8 as "runningMs", c.error ->> 'message' as "lastError"`
   return lease ?? null
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { Db } from '../db/client.js'
 import type { ProjectId } from '../ids.js'
+import type { Metrics } from '../metrics/metrics.js'
 import type { EventPublisher } from '../publishing/event-publisher.js'
 import type { TokenAuthority } from '../sessions/auth.js'
 import type { Tickets } from '../sessions/tickets.js'
@@ -33,6 +34,8 @@ export interface HttpContext {
   readonly closeSessions: (credential: string) => void
   /** The project is gone with its outbox: nobody else tells its live sessions. */
   readonly projectDeleted: (project: ProjectId) => void
+  /** Default: nothing is counted. */
+  readonly metrics?: Pick<Metrics, 'http' | 'jobs'>
 }
 
 /** The server as route files see it. */

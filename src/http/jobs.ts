@@ -14,7 +14,7 @@ const LIST = z.object({ ...page, state: z.enum(['queued', 'running', 'ended']).o
 
 /** Match jobs: queued here, worked off elsewhere. */
 export function jobRoutes(app: HttpApp, context: HttpContext): void {
-  const { db, wakeJobs, wakeOutbox } = context
+  const { db, wakeJobs, wakeOutbox, metrics } = context
 
   app.get('/v1/projects/:project/jobs', { schema: { params: PARAMS, querystring: LIST } }, async (request) => {
     const { project } = await enter(context, request, request.params.project, 'viewer')
@@ -41,6 +41,7 @@ export function jobRoutes(app: HttpApp, context: HttpContext): void {
   app.post('/v1/projects/:project/jobs/:job/cancel', { schema: { params: JOB_PARAMS } }, async (request, reply) => {
     const { project, user } = await enter(context, request, request.params.project, 'analyst')
     const job = await cancelJob(db, project, pathId(request.params.job, 'job'), user)
+    metrics?.jobs.ended(job)
     wakeOutbox(project)
     // A place is free: the next one in the queue may begin.
     wakeJobs()

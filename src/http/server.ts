@@ -2,7 +2,7 @@ import type { Server } from 'node:http'
 import cookie from '@fastify/cookie'
 import helmet from '@fastify/helmet'
 import Fastify, { type FastifyBaseLogger, type FastifyRequest, LogController } from 'fastify'
-import { AppError } from '../errors.js'
+import { AppError, ERRORS } from '../errors.js'
 import { newId } from '../ids.js'
 import type { Log } from '../log.js'
 import type { Principal } from '../sessions/auth.js'
@@ -64,7 +64,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     rateLimits: options.rateLimits ?? null,
     maxUploadBytes: options.maxUploadBytes ?? MAX_UPLOAD_BYTES,
   }
-  const { rateLimits } = context
+  const { rateLimits, metrics } = context
   const app: HttpApp = Fastify({
     // Pino's own type knows more than Fastify asks for.
     loggerInstance: options.log as FastifyBaseLogger,
@@ -87,7 +87,10 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     },
   }).withTypeProvider<ZodTypes>()
   app.setValidatorCompiler(compileValidator)
-  app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply))
+  app.setErrorHandler((error, request, reply) => {
+    if (error instanceof AppError && ERRORS[error.code].status === 401) metrics?.http.authFailed(error.code)
+    return sendProblem(error, request, reply)
+  })
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
   })
@@ -95,6 +98,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   app.addHook('onResponse', async (request, reply) => {
     // Without its query: file names and what people look for are no business of a log.
     const { method } = request
+    metrics?.http.answered(request.routeOptions.url ?? null, method, reply.statusCode, reply.elapsedTime / 1_000)
     const path = request.url.split('?', 1)[0]
     request.log.info({ method, path, status: reply.statusCode, elapsedMs: Math.round(reply.elapsedTime) }, 'answered')
   })

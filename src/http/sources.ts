@@ -67,7 +67,7 @@ export function sourceRoutes(app: HttpApp, context: HttpContext): void {
 
 /** The upload, in a scope of its own: whatever the type of its body says, nobody reads it before the import does. */
 export function uploadRoute(app: HttpApp, context: HttpContext): void {
-  const { db, maxUploadBytes, wakeOutbox } = context
+  const { db, maxUploadBytes, wakeOutbox, metrics } = context
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _body, done) => done(null))
   app.addHook('onRequest', async (request) => {
@@ -91,6 +91,7 @@ export function uploadRoute(app: HttpApp, context: HttpContext): void {
       }
       if (dryRun) return await previewStatement(statement)
       const imported = await importStatement({ ...statement, db, project, side, again, actor: user })
+      metrics?.jobs.imported(imported.source.rows)
       wakeOutbox(project)
       return reply.code(201).header('location', `/v1/projects/${project}/sources/${imported.source.id}`).send(imported)
     } finally {

@@ -5,6 +5,7 @@ import { failJob } from '../db/jobs.js'
 import { AppError } from '../errors.js'
 import type { JobId, ProjectId } from '../ids.js'
 import type { Log } from '../log.js'
+import type { JobMetrics } from '../metrics/job-metrics.js'
 import type { JobView } from '../protocol/views.js'
 import { MatchRunner } from './match.js'
 import { MatchEngine } from './match-engine.js'
@@ -27,6 +28,8 @@ export interface WorkerOptions {
   /** A transaction left news in the project's outbox. */
   readonly wakeOutbox: (project: ProjectId) => void
   readonly log: Log
+  /** Default: nothing is counted. */
+  readonly metrics?: JobMetrics
 }
 
 const HEARTBEAT_MS = LEASE_MS / 3
@@ -106,7 +109,8 @@ export class JobWorker {
   }
 
   async #work(lease: ChunkLease, runner: MatchRunner): Promise<void> {
-    const { db, log } = this.#options
+    const { db, log, metrics } = this.#options
+    const startedAt = performance.now()
     if (lease.attempt > MAX_ATTEMPTS || lease.runningMs > JOB_TIMEOUT_MS) return this.#giveUp(lease, runner)
     const stopHeartbeat = this.#keepLease(lease, runner)
     try {
@@ -119,10 +123,15 @@ export class JobWorker {
       } else {
         const outcome = await runner.run(lease, plan)
         stopHeartbeat()
-        this.#tell(await completeChunk(db, lease, plan, outcome))
+        const job = await completeChunk(db, lease, plan, outcome)
+        metrics?.chunkDone(job.kind, lease.weight, (performance.now() - startedAt) / 1_000)
+        this.#tell(job)
       }
     } catch (error) {
-      if (error instanceof AppError && error.code === 'LEASE_LOST') return await runner.drop(lease.job)
+      if (error instanceof AppError && error.code === 'LEASE_LOST') {
+        metrics?.leaseLost()
+        return await runner.drop(lease.job)
+      }
       await runner.reset()
       const isStopping = this.#stopping.signal.aborted
       if (!isStopping)
@@ -168,6 +177,7 @@ export class JobWorker {
 
   #tell(job: JobView): void {
     this.#options.onJob(job)
+    this.#options.metrics?.ended(job)
     // Project ids of stored rows are ids.
     if (job.state !== 'running' || job.processed === 0) this.#options.wakeOutbox(job.project as ProjectId)
   }

@@ -1,43 +1,53 @@
 import type { Registry } from 'prom-client'
 import { SECONDS } from './buckets.js'
-import { Count, histogram, readGauge, Tally } from './instruments.js'
+import { histogram, readCounter, readGauge } from './instruments.js'
 import { ScrapeReading } from './scrape-reading.js'
 
-/** What the first level holds now. */
+/** What a cache has counted since its start, and what it holds now. */
 export interface CacheReading {
+  readonly l1: { readonly hits: number; readonly misses: number }
+  readonly l2: { readonly hits: number; readonly misses: number }
+  readonly evictions: number
+  /** Of the second level: what it did not do. */
+  readonly errors: number
   readonly entries: number
   readonly bytes: number
 }
 
-/** What was asked of the cache, and what it cost. */
+/** What was asked of the cache, and what it cost. It counts by itself; only how long loads take is told. */
 export class CacheMetrics {
-  readonly size = new ScrapeReading<CacheReading>()
-  readonly #requests: Tally<'level' | 'result'>
+  readonly statistics = new ScrapeReading<CacheReading>()
   readonly #load
-  readonly #evictions: Count
+  #loaded = 0
+  #failed = 0
 
   constructor(registry: Registry) {
-    readGauge(registry, this.size, 'cache_entries', 'Entries of the first level.', [], ({ entries }) => entries)
-    readGauge(registry, this.size, 'cache_bytes', 'Bytes of the first level.', [], ({ bytes }) => bytes)
-    this.#requests = new Tally(registry, {
-      name: 'cache_requests_total',
-      help: 'Questions to a level of the cache, by their answer.',
-      labels: ['level', 'result'],
-    })
+    const { statistics } = this
+    readGauge(registry, statistics, 'cache_entries', 'Entries of the first level.', [], ({ entries }) => entries)
+    readGauge(registry, statistics, 'cache_bytes', 'Bytes of the first level.', [], ({ bytes }) => bytes)
+    readCounter(
+      registry,
+      statistics,
+      'cache_requests_total',
+      'Questions to a level of the cache by answer.',
+      ['level', 'result'],
+      (now) => [
+        [{ level: 'l1', result: 'hit' }, now.l1.hits],
+        [{ level: 'l1', result: 'miss' }, now.l1.misses],
+        [{ level: 'l2', result: 'hit' }, now.l2.hits],
+        [{ level: 'l2', result: 'miss' }, now.l2.misses],
+        [{ level: 'l2', result: 'error' }, now.errors],
+        [{ level: 'loader', result: 'ok' }, this.#loaded],
+        [{ level: 'loader', result: 'error' }, this.#failed],
+      ],
+    )
+    readCounter(registry, statistics, 'cache_evictions_total', 'Entries that made room for others.', [], ({ evictions }) => evictions)
     this.#load = histogram(registry, 'cache_load_seconds', 'Loading what no level had.', SECONDS)
-    this.#evictions = new Count(registry, 'cache_evictions_total', 'Entries that made room for others.')
-    for (const level of ['l1', 'l2']) for (const result of ['hit', 'miss', 'error']) this.#requests.add({ level, result }, 0)
   }
 
-  asked(level: 'l1' | 'l2', result: 'hit' | 'miss' | 'error'): void {
-    this.#requests.add({ level, result })
-  }
-
-  loaded(seconds: number): void {
+  loaded(seconds: number, result: 'done' | 'failed'): void {
     this.#load.observe(seconds)
-  }
-
-  evicted(count = 1): void {
-    this.#evictions.value += count
+    if (result === 'done') this.#loaded++
+    else this.#failed++
   }
 }

@@ -92,3 +92,29 @@ export function readGauge<Value>(
     },
   })
 }
+
+/** A counter of somebody who counts by himself, read at each scrape like {@link readGauge}. */
+export function readCounter<Value>(
+  registry: Registry,
+  reading: ScrapeReading<Value>,
+  name: string,
+  help: string,
+  labelNames: readonly string[],
+  samplesOf: (value: Value) => Samples | number,
+): void {
+  new Counter<string>({
+    name: PREFIX + name,
+    help,
+    labelNames,
+    registers: [registry],
+    async collect() {
+      const value = await reading.read()
+      // A counter that vanished and came back is none that began anew.
+      if (value === null) return
+      const samples = samplesOf(value)
+      this.reset()
+      if (typeof samples === 'number') this.inc(samples)
+      else for (const [labels, sample] of samples) this.inc(labels, sample)
+    },
+  })
+}

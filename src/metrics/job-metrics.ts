@@ -47,8 +47,11 @@ export class JobMetrics {
     for (const result of ['accepted', 'warning', 'rejected']) this.#importRows.add({ result }, 0)
   }
 
-  ended(kind: string, result: string, seconds: number): void {
-    this.#seconds.observe({ kind, result }, seconds)
+  /** A job has ended, of which times are ISO 8601; one that never began took no time. */
+  ended(job: { readonly kind: string; readonly state: string; readonly startedAt: string | null; readonly endedAt: string | null }): void {
+    if (job.endedAt === null) return
+    const ms = job.startedAt === null ? 0 : Date.parse(job.endedAt) - Date.parse(job.startedAt)
+    this.#seconds.observe({ kind: job.kind, result: job.state }, ms / 1_000)
   }
 
   chunkDone(kind: string, rows: number, seconds: number): void {

@@ -74,6 +74,12 @@ export class Hub {
     return this.#entries.size
   }
 
+  /** What it is subscribed to, the fullest first. */
+  get rooms(): readonly { readonly project: ProjectId; readonly sessions: number }[] {
+    const rooms = [...this.#entries].map(([project, { room }]) => ({ project, sessions: room.members.size }))
+    return rooms.sort((one, other) => other.sessions - one.sessions)
+  }
+
   /** A message of the bus for whoever is here. */
   deliver(message: BusMessage): void {
     this.#entries.get(message.project)?.room.deliver(message)

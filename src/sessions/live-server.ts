@@ -194,6 +194,11 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
     return { ...this.census, sessions, joins, present: this.#attendance.shown }
   }
 
+  /** Projects that are subscribed for them, those with the most sessions first, at most `limit`. */
+  subscriptions(limit: number): readonly { readonly project: ProjectId; readonly sessions: number }[] {
+    return this.#hub.rooms.slice(0, limit)
+  }
+
   /** Sessions that do not read, the fullest first, at most `limit`. */
   slowSessions(limit: number): readonly SlowSession[] {
     return [...this.#sessions]

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { AdminReport } from '../../src/http/admin-report.js'
 import { startAdminServer } from '../../src/http/admin-server.js'
 import { Readiness } from '../../src/http/readiness.js'
 
@@ -53,7 +54,9 @@ describe('readiness', () => {
   })
 
   test('the admin port answers on loopback, in a word or with the reasons', async () => {
-    const admin = await startAdminServer(0, readiness)
+    const report = new AdminReport()
+    const metrics = { text: async () => ({ body: 'tallyroom_ready 1\n', type: 'text/plain; version=0.0.4' }) }
+    const admin = await startAdminServer({ port: 0, readiness, metrics, report })
     const ask = async (path: string, method = 'GET') => {
       const response = await fetch(`http://127.0.0.1:${admin.port}${path}`, { method })
       return [response.status, (await response.text()).trim()]
@@ -70,7 +73,30 @@ describe('readiness', () => {
     ])
     expect((await ask('/'))[0]).toBe(404)
     expect((await ask('/livez', 'POST'))[0]).toBe(405)
-    await expect(startAdminServer(admin.port, readiness)).rejects.toThrow('set ADMIN_PORT to another one')
+    expect(await ask('/metrics')).toEqual([200, 'tallyroom_ready 1'])
+    await expect(startAdminServer({ port: admin.port, readiness, metrics, report })).rejects.toThrow('set ADMIN_PORT to another one')
+    await admin.close()
+  })
+
+  test('what operators read is a page or data; a section that fails says so, and nothing in it is markup', async () => {
+    const report = new AdminReport()
+    report.add('slowSessions', () => [{ id: '<b>one</b>', unsentBytes: 70_000, projects: 2 }])
+    report.add('caches', () => Promise.reject(new Error('no cache')))
+    report.add('indexAdvice', () => [])
+    const metrics = { text: async () => ({ body: '', type: 'text/plain' }) }
+    const admin = await startAdminServer({ port: 0, readiness, metrics, report })
+    const url = `http://127.0.0.1:${admin.port}/admin`
+    expect(await (await fetch(url)).json()).toEqual({
+      slowSessions: [{ id: '<b>one</b>', unsentBytes: 70_000, projects: 2 }],
+      caches: { unavailable: 'no cache' },
+      indexAdvice: [],
+    })
+    const page = await (await fetch(url, { headers: { accept: 'text/html,*/*' } })).text()
+    expect(page).toContain('<h2>slow sessions</h2>')
+    expect(page).toContain('<td>&#60;b&#62;one&#60;/b&#62;</td><td>70000</td>')
+    expect(page).toContain('no cache')
+    expect(page).not.toContain('<b>')
+    expect((await fetch(`${url}?format=json`, { headers: { accept: 'text/html' } })).headers.get('content-type')).toBe('application/json')
     await admin.close()
   })
 })
