@@ -24,6 +24,7 @@ export interface ProjectReading {
 const MAX_BUFFERED_MESSAGES = 10_000
 /** Events whose ids are known, to tell a repeated one from another one in its place. */
 const MAX_KNOWN_IDS = 256
+const MAX_PAST_EPOCHS = 32
 
 /**
  * What one process knows of one project. Pub/sub may drop a message (connection lost, buffer full); each carries `n`, so
@@ -43,6 +44,8 @@ export class RedisSubscription {
   #versions = new Map<string, { readonly version: number; readonly type: string }>()
   /** Of the last events, by `seq`. */
   readonly #ids = new Map<number, string>()
+  /** Epochs before this one: an older copy brings one of them back. */
+  readonly #past = new Set<string>()
   #buffered: BusMessage[] = []
   #readAgain = false
 
@@ -106,10 +109,11 @@ export class RedisSubscription {
       const { read, endEpoch, onHealed, onRotated } = this.#source
       const known = this.#head
       let reading = await read(known.seq)
-      const hasGoneBack = reading.head.epoch === known.epoch && isAnother(reading, known)
+      const { epoch } = reading.head
+      const hasGoneBack = epoch === known.epoch ? isAnother(reading, known) : this.#past.has(epoch)
       if (hasGoneBack) {
         // It went back: who has seen what it has lost must not go on in it, and neither must the others (B5).
-        await endEpoch(known.epoch)
+        await endEpoch(epoch)
         reading = await read(known.seq)
       }
       if (this.#isClosed()) return
@@ -164,7 +168,11 @@ export class RedisSubscription {
   }
 
   #adopt(head: BusHead, latest: readonly BusLatest[]): void {
-    if (head.epoch !== this.#head?.epoch) this.#ids.clear()
+    if (head.epoch !== this.#head?.epoch) {
+      this.#ids.clear()
+      if (this.#head) this.#past.add(this.#head.epoch)
+      for (const oldest of this.#past) if (this.#past.size > MAX_PAST_EPOCHS) this.#past.delete(oldest)
+    }
     if (head.seq > 0) this.#ids.set(head.seq, head.id)
     this.#head = head
     this.#versions = new Map(liveOf(latest).map(({ key, version, type }) => [key, { version, type }]))
