@@ -37,11 +37,13 @@ class FakeRedis {
   }
 
   /** Whose answers wait. */
-  readonly asked: ProjectSource = { read: (fromSeq) => this.ask(fromSeq), endEpoch: () => this.endEpoch() }
+  readonly asked: ProjectSource = { read: (fromSeq) => this.ask(fromSeq), endEpoch: (epoch) => this.endEpoch(epoch) }
   /** Who answers at once. */
-  readonly answering: ProjectSource = { read: async (fromSeq) => this.read(fromSeq), endEpoch: () => this.endEpoch() }
+  readonly answering: ProjectSource = { read: async (fromSeq) => this.read(fromSeq), endEpoch: (epoch) => this.endEpoch(epoch) }
+  onEnd: (epoch: string) => void = () => undefined
 
-  async endEpoch(): Promise<void> {
+  async endEpoch(epoch: string): Promise<void> {
+    this.onEnd(epoch)
     this.epoch = 'two'
     this.events.length = 0
     this.latest.clear()
@@ -160,6 +162,25 @@ test('a value whose tombstone was forgotten meanwhile is gone', async () => {
   redis.n++
   await subscription.heal()
   expect(listener.latest.at(-1)).toMatchObject({ key: 'k', version: 1 })
+})
+
+test('[B5] an epoch that was left comes back with an older copy, and is ended', async () => {
+  const redis = new FakeRedis()
+  const listener = new Listener()
+  const project = newId<BusMessage['project']>()
+  const subscription = new RedisSubscription(project, listener, redis.answering)
+  await subscription.begin()
+  await new Promise(setImmediate)
+  const ended: string[] = []
+  redis.onEnd = (epoch) => ended.push(epoch)
+  redis.epoch = 'between'
+  await subscription.heal()
+  expect(subscription.head?.epoch).toBe('between')
+  redis.epoch = 'one'
+  await subscription.heal()
+  expect(ended).toEqual(['one'])
+  expect(subscription.head?.epoch).toBe('two')
+  expect(listener.lost).toHaveLength(2)
 })
 
 test('nothing is heard after close, also of a reading that was under way', async () => {
