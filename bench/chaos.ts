@@ -1,6 +1,6 @@
 // `npm run chaos -- --seed 1 --seeds 6 --minutes 3`: a fleet of real processes under faults, judged by an independent checker. See bench/chaos/.
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { writePage } from './chaos/page.js'
@@ -44,6 +44,7 @@ async function end(code: number): Promise<void> {
   process.exit(code)
 }
 
+const loadAtStart = loadavg()[0]!
 const startedAt = Date.now()
 const say = (line: string) => console.log(`${((Date.now() - startedAt) / 1_000).toFixed(1).padStart(7)} s  ${line}`)
 const results: RunResult[] = []
@@ -59,7 +60,7 @@ try {
     for (const { kind, evidence } of violations.slice(0, 40)) console.log(`  ${kind}: ${evidence}`)
     if (violations.length === 0) rmSync(join(dir, String(seed)), { recursive: true, force: true })
   }
-  writePage(results, { minutes, clients })
+  writePage(results, { minutes, clients, loadAtStart })
   const isRight = results.every(isGreen)
   if (!isRight) console.log(`logs: ${dir}`)
   await end(isRight ? 0 : 1)

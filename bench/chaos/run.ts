@@ -49,10 +49,8 @@ export function isGreen({ joinedMs, heardMs, verdict }: RunResult): boolean {
   return joinedMs !== null && heardMs !== null && verdict.violations.length === 0
 }
 
-const SERVE = 3
-const WORK = 1
-const LOADS = 2
-const PROJECTS = 8
+/** Processes and projects of a run. */
+export const CREW = { serve: 3, work: 1, loads: 2, projects: 8 }
 /** Of clients, one in so many is in the first project, which has the large events. */
 const FIRST_PROJECT_EVERY = 15
 const SETTLE_MS = 45_000
@@ -93,7 +91,7 @@ export async function run({ seed, durationMs, clients, dir, say }: RunOptions, c
     DATA_DIR: dir,
   }
   await promisify(execFile)(process.execPath, [MAIN, 'migrate'], { env: { ...process.env, ...shared } })
-  const ports = await Promise.all(Array.from({ length: SERVE }, freePort))
+  const ports = await Promise.all(Array.from({ length: CREW.serve }, freePort))
   const member = (name: string, own: Readonly<Record<string, string>>) => {
     const crewman = new Crewman({
       name,
@@ -108,17 +106,20 @@ export async function run({ seed, durationMs, clients, dir, say }: RunOptions, c
   closers.add(() => http.pullOut())
   const address = `http://localhost:${http.port}`
   const serve = ports.map((port, index) => member(`serve ${index + 1}`, { ROLE: 'serve', PORT: String(port), PUBLIC_URL: address }))
-  const work = Array.from({ length: WORK }, (_, index) => member(`work ${index + 1}`, { ROLE: 'work' }))
+  const work = Array.from({ length: CREW.work }, (_, index) => member(`work ${index + 1}`, { ROLE: 'work' }))
   await Promise.all([...serve, ...work].map((crewman) => crewman.untilOpen()))
 
   const authority = new TokenAuthority({ secret: Buffer.from(secret) })
   const token = await authority.issueToken({ user: { id: 'root', name: 'Root' }, expiresAt: Date.now() + 86_400_000, admin: true })
   const files = await writeSample(join(dir, 'sample'), { seed, rows: 300 })
   const projects: string[] = []
-  for (let no = 0; no < PROJECTS; no++) projects.push(await importSample({ address, token, name: `chaos ${no}`, files }))
+  for (let no = 0; no < CREW.projects; no++) projects.push(await importSample({ address, token, name: `chaos ${no}`, files }))
   const clientsOf = new Map(projects.map((project) => [project, [] as number[]]))
   const orders = Array.from({ length: clients }, (_, no) => {
-    const own = [projects[1 + (no % (PROJECTS - 1))]!, projects[1 + ((no * 3 + 1 + Math.floor(no / (PROJECTS - 1))) % (PROJECTS - 1))]!]
+    const own = [
+      projects[1 + (no % (CREW.projects - 1))]!,
+      projects[1 + ((no * 3 + 1 + Math.floor(no / (CREW.projects - 1))) % (CREW.projects - 1))]!,
+    ]
     if (no % FIRST_PROJECT_EVERY === 0) own.push(projects[0]!)
     const unique = [...new Set(own)]
     for (const project of unique) clientsOf.get(project)!.push(no)
@@ -132,12 +133,12 @@ export async function run({ seed, durationMs, clients, dir, say }: RunOptions, c
       members.map(userOf),
     ])
 
-  const loads = Array.from({ length: LOADS }, () => new Child<LoadCommand>('load.ts'))
+  const loads = Array.from({ length: CREW.loads }, () => new Child<LoadCommand>('load.ts'))
   for (const load of loads) closers.add(() => load.close())
   const urls = ports.map((port) => `ws://127.0.0.1:${port}/v1/live`)
   await Promise.all(
     loads.map((load, index) => {
-      const own = orders.filter(({ no }) => no % LOADS === index)
+      const own = orders.filter(({ no }) => no % CREW.loads === index)
       return load.ask({ kind: 'start', order: { path: join(dir, `clients-${index}.log`), urls, secret, clients: own } })
     }),
   )
