@@ -243,9 +243,9 @@ export class Room {
     return { mode: 'snapshot', source: 'snapshot', position, generation: shared.generation, shared }
   }
 
-  /** Whether everything that was told after the position can be had. */
+  /** Whether everything that was told after the position can be had. @throws AppError `BUS_UNAVAILABLE`: nobody knows, and it may be repeated. */
   async #reaches(position: Position): Promise<boolean> {
-    return this.#feed.recentAfter(position.seq) !== null || (await this.#stream.read(position).catch(() => null)) !== null
+    return this.#feed.recentAfter(position.seq) !== null || (await this.#stream.read(position)) !== null
   }
 
   /** Null when the events that belong into it must be read again. */

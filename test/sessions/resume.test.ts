@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import type { ReadLimits } from '../../src/bus/bus.js'
 import { MemoryBus } from '../../src/bus/memory-bus.js'
+import { AppError } from '../../src/errors.js'
 import type { ProjectId } from '../../src/ids.js'
 import type { Position } from '../../src/protocol/position.js'
 import { eventItem, Gate, LiveFixture, type LiveFixtureOptions, latestItem, snapshotOf, type TestClient } from './live-fixture.js'
@@ -119,6 +120,20 @@ describe('resuming', () => {
     expect(await ana.joined(project, { ...head, epoch: 'another' })).toMatchObject({ mode: 'snapshot', position: head })
     await publish(1)
     expect(seqs((await ana.next('deliver')).events)).toEqual([501])
+  })
+
+  test('[J4] who has heard another history while this one cannot be read comes again, and misses nothing of it', async () => {
+    await open()
+    // Told before this process heard of the project.
+    const head = await publish(5)
+    const ana = await fixture.signIn('ana')
+    const { readEvents } = bus
+    bus.readEvents = () => Promise.reject(new AppError('BUS_UNAVAILABLE'))
+    const ref = ana.join(project, { ...head, epoch: 'another' })
+    expect(await ana.next('error')).toMatchObject({ ref, code: 'BUS_UNAVAILABLE', retryable: true })
+    bus.readEvents = readEvents
+    await ana.joined(project, { ...head, epoch: 'another' })
+    expect(await collect(ana, [], 5)).toEqual(range(1, 5))
   })
 
   test.each<[string, (head: Position) => Position]>([
