@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { basename, delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
@@ -11,6 +11,8 @@ export interface Program {
   readonly package: string
   /** Where the package puts it. */
   readonly path: string
+  /** The package starts a server when it is installed, and nobody asked for that: it is unpacked, also for root. */
+  readonly startsServer?: true
 }
 
 const CACHE = fileURLToPath(new URL('../../node_modules/.cache/tallyroom/', import.meta.url))
@@ -26,7 +28,7 @@ export async function findProgram(program: Program): Promise<string> {
   const found = onPath(program.names)
   if (found !== null) return found
   if (onPath(['apt-get']) === null || onPath(['dpkg']) === null) throw new Error(`no ${program.names[0]} on PATH`)
-  if (process.getuid?.() === 0) {
+  if (process.getuid?.() === 0 && !program.startsServer) {
     console.log(`installing ${program.package} with apt-get`)
     await install(program.package)
     const installed = onPath(program.names)
@@ -64,8 +66,10 @@ async function install(name: string): Promise<void> {
 
 async function unpacked(program: Program): Promise<string> {
   const home = join(CACHE, program.package)
-  const wrapper = join(home, 'run')
+  const wrapper = join(home, basename(program.path))
   if (existsSync(wrapper)) return wrapper
+  // Another program of the package was wanted before.
+  if (existsSync(join(home, 'root', program.path))) return wrapped(program, home, home)
   console.log(`unpacking ${program.package} below node_modules/.cache/`)
   mkdirSync(CACHE, { recursive: true })
   // Made aside and moved, so that two runs at once cannot see half of it.
@@ -73,9 +77,9 @@ async function unpacked(program: Program): Promise<string> {
   try {
     const root = join(work, 'root')
     for (const archive of await download(program.package, work)) await run('dpkg', ['-x', archive, root])
-    writeFileSync(join(work, 'run'), wrapperOf(program, work, home), { mode: 0o755 })
+    wrapped(program, work, home)
     rmSync(join(work, 'apt'), { recursive: true })
-    if (!existsSync(wrapper)) renameSync(work, home)
+    if (!existsSync(home)) renameSync(work, home)
     return wrapper
   } finally {
     rmSync(work, { recursive: true, force: true })
@@ -111,8 +115,8 @@ async function apt(args: readonly string[]): Promise<void> {
   }
 }
 
-/** A script that starts the program with its unpacked libraries and fonts. `work` becomes `home`. */
-function wrapperOf(program: Program, work: string, home: string): string {
+/** Writes a script that starts the program with its unpacked libraries and fonts; answers where it will be. `work` becomes `home`. */
+function wrapped(program: Program, work: string, home: string): string {
   const root = join(work, 'root')
   const folders = readdirSync(root, { recursive: true, withFileTypes: true })
     .filter((entry) => /\.so(\.|$)/.test(entry.name))
@@ -123,9 +127,12 @@ function wrapperOf(program: Program, work: string, home: string): string {
     `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>
 <dir>${join(home, 'root/usr/share/fonts')}</dir><dir>/usr/share/fonts</dir><cachedir>${join(home, 'fonts-cache')}</cachedir></fontconfig>\n`,
   )
-  return `#!/bin/sh
+  const name = basename(program.path)
+  const script = `#!/bin/sh
 export LD_LIBRARY_PATH='${[...new Set(folders)].join(':')}'
 export FONTCONFIG_FILE='${fonts}'
 exec '${join(home, 'root', program.path)}' "$@"
 `
+  writeFileSync(join(work, name), script, { mode: 0o755 })
+  return join(home, name)
 }

@@ -22,6 +22,12 @@ export const SERVICES = {
     install: '`apt-get install chromium`, or set TEST_CHROMIUM to the path of one',
     start: findChromium,
   },
+  promtool: {
+    variable: 'TEST_PROMTOOL',
+    needs: 'promtool',
+    install: '`apt-get install prometheus`, or set TEST_PROMTOOL to the path of one',
+    start: findPromtool,
+  },
 } as const satisfies Record<string, Service>
 
 interface Service {
@@ -43,6 +49,7 @@ export const SUITES = {
   fleet: { needs: ['postgres', 'redis'], runsBuild: true, order: 1 },
   browser: { needs: ['chromium'], runsBuild: true, order: 2 },
   program: { needs: [], runsBuild: true, order: 1 },
+  promtool: { needs: ['promtool'], runsBuild: false, order: 0 },
 } as const satisfies Record<string, Suite>
 
 interface Suite {
@@ -106,5 +113,10 @@ async function findChromium(): Promise<StartedService> {
     package: 'chromium',
     path: 'usr/lib/chromium/chromium',
   })
+  return { url: path, stop: async () => undefined }
+}
+
+async function findPromtool(): Promise<StartedService> {
+  const path = await findProgram({ names: ['promtool'], package: 'prometheus', path: 'usr/bin/promtool', startsServer: true })
   return { url: path, stop: async () => undefined }
 }
