@@ -14,6 +14,7 @@ import {
   type BusItem,
   type BusLatest,
   type BusListener,
+  type BusMessage,
   type BusReply,
   type BusState,
   type BusSubscription,
@@ -24,12 +25,20 @@ import {
   type ReadLimits,
 } from './bus.js'
 import { parseBusMessage } from './bus-message.js'
+import { askNodes, type ClusterNode } from './cluster-slots.js'
 import { assertItems } from './items.js'
 import { type Delivery, Probe } from './probe.js'
 import { available, redisConnection } from './redis-connection.js'
 import { entriesOf, hasLost, headOf, isBehind, latestOf, latestValuesOf, MUST_BE, outboxStateOf, resultOf } from './redis-replies.js'
-import { type ProjectReading, RedisSubscription } from './redis-subscription.js'
+import { type ProjectReading, type ProjectSource, RedisSubscription } from './redis-subscription.js'
 import { Silence, SWEEP_MS } from './silence.js'
+
+export interface Shard {
+  /** In a slot that the node has; of the probes. */
+  readonly tag: string
+  /** The node has given away a slot in which something was heard. */
+  readonly onMoved: () => void
+}
 
 export interface RedisBusOptions {
   /** `redis://` or `rediss://`. */
@@ -40,6 +49,8 @@ export interface RedisBusOptions {
   readonly streamMaxEvents?: number
   /** Age of the last event after which a stream is dropped. Default one hour. */
   readonly streamMaxAgeMs?: number
+  /** It is a node of a Cluster, and its pub/sub is sharded. */
+  readonly shard?: Shard
   /** Opens a connection. Default {@link redisConnection}. */
   readonly connect?: typeof redisConnection
   /** Hears of connections lost and found, once each; never of their address, which may hold a password. */
@@ -76,11 +87,14 @@ export class RedisBus implements Bus {
   /** Of this process alone. */
   readonly #probeChannel: string
   readonly #probe: Probe
+  readonly #shard: Shard | undefined
   readonly #onEpoch: RedisBusOptions['onEpoch']
   readonly #metrics: BusMetrics | undefined
   /** The probe that was sent last, and when. */
   #probed = { no: 0, at: 0 }
   readonly #subscriptions = new Map<string, Set<RedisSubscription>>()
+  /** Where what was heard here is heard now. */
+  readonly #moved = new WeakMap<RedisSubscription, RedisBus>()
   readonly #silence: Silence
   #sweep: NodeJS.Timeout | null = null
   #isChecking = false
@@ -90,6 +104,7 @@ export class RedisBus implements Bus {
   constructor(options: RedisBusOptions) {
     const { url, prefix, streamMaxEvents, streamMaxAgeMs, connect } = { ...DEFAULTS, ...options }
     this.#prefix = prefix
+    this.#shard = options.shard
     this.#onEpoch = options.onEpoch
     this.#metrics = options.metrics
     this.#address = new URL(url).host
@@ -117,20 +132,21 @@ export class RedisBus implements Bus {
       key: (project, name) => this.#key(project, name),
       subscriptions: this.#subscriptions,
     })
-    this.#probeChannel = `${prefix}:{tallyroom}:probe:${newId()}`
+    this.#probeChannel = `${prefix}:{${this.#shard?.tag ?? 'tallyroom'}}:probe:${newId()}`
     this.#probe = new Probe({
       isConnected: () => this.#isSubscribed && !this.isAway,
       send: async (no) => {
         this.#probed = { no, at: performance.now() }
-        await this.#commands.publish(this.#probeChannel, String(no))
+        await this.#commands[this.#shard ? 'spublish' : 'publish'](this.#probeChannel, String(no))
       },
       replace: (connections) => this.#replace(connections),
       onChange: (delivery) => {
         if (!this.#isStopped) options.onDelivery?.(delivery)
       },
     })
-    this.#subscriber.on('message', (channel: string, text: string) => this.#receive(channel, text))
+    this.#subscriber.on(this.#shard ? 'smessage' : 'message', (channel: string, text: string) => this.#receive(channel, text))
     this.#subscriber.on('ready', () => void this.#resubscribe())
+    this.#subscriber.on('moved', () => this.#shard?.onMoved())
   }
 
   get isAway(): boolean {
@@ -203,28 +219,52 @@ export class RedisBus implements Bus {
 
   async subscribe(project: ProjectId, listener: BusListener): Promise<BusSubscription> {
     const channel = this.#key(project, 'live')
-    const source = {
-      read: (from: number | null) => this.#read(project, from),
-      endEpoch: (epoch: string) => this.#endEpoch(project, epoch),
-      onHealed: (ms: number) => this.#metrics?.healed(ms / 1_000),
-      onRotated: (cause: 'went-back' | 'replaced') => this.#metrics?.rotated(cause),
-    }
     const onLost: BusListener['onLost'] = (reason, state) => {
       listener.onLost(reason, state)
       if (reason === 'epoch') this.#onEpoch?.(project)
     }
-    const subscription = new RedisSubscription(project, { onMessage: (message) => listener.onMessage(message), onLost }, source)
-    const others = this.#subscriptions.get(channel)
-    if (others) others.add(subscription)
-    else this.#subscriptions.set(channel, new Set([subscription]))
+    const heard = { onMessage: (message: BusMessage) => listener.onMessage(message), onLost }
+    const subscription = new RedisSubscription(project, heard, this.#sourceOf(project))
+    this.#keep(channel, subscription)
     try {
-      await available(() => this.#subscriber.subscribe(channel))
+      await available(() => this.#hear(channel))
       this.#silence.heard(channel)
       return { ...(await subscription.begin()), close: () => this.#unsubscribe(channel, subscription) }
     } catch (error) {
       await this.#unsubscribe(channel, subscription)
       throw error
     }
+  }
+
+  /** Projects of which something is heard. */
+  get projects(): ProjectId[] {
+    return [...this.#subscriptions.values()].flatMap(([subscription]) => subscription?.project ?? [])
+  }
+
+  /** The nodes of its Cluster; null: it is of none. @throws AppError `BUS_UNAVAILABLE`. */
+  askNodes(): Promise<readonly ClusterNode[] | null> {
+    return available(() => askNodes(this.#commands))
+  }
+
+  /** The project is at the other node now: what is heard of it is heard there, and what was missed on the way is read there. */
+  async moveTo(other: RedisBus, project: ProjectId): Promise<void> {
+    const channel = this.#key(project, 'live')
+    const moved = [...(this.#subscriptions.get(channel) ?? [])]
+    void this.#forget(channel)
+    for (const subscription of moved) {
+      this.#moved.set(subscription, other)
+      subscription.moveTo(other.#sourceOf(project))
+      other.#keep(channel, subscription)
+    }
+    try {
+      await other.#hear(channel)
+      other.#silence.heard(channel)
+    } catch {
+      // What is connected anew hears all its channels.
+      if (other.#subscriber.status === 'ready') other.#subscriber.disconnect(RECONNECT)
+      return
+    }
+    for (const subscription of moved) void subscription.heal()
   }
 
   async head(project: ProjectId): Promise<BusHead> {
@@ -310,6 +350,15 @@ export class RedisBus implements Bus {
     return isRetained && isWhole ? { head, events } : null
   }
 
+  #sourceOf(project: ProjectId): ProjectSource {
+    return {
+      read: (from) => this.#read(project, from),
+      endEpoch: (epoch) => this.#endEpoch(project, epoch),
+      onHealed: (ms) => this.#metrics?.healed(ms / 1_000),
+      onRotated: (cause) => this.#metrics?.rotated(cause),
+    }
+  }
+
   /** Names in Redis are made of the prefix and a project's UUID, never of what a client wrote. */
   #key(project: ProjectId, name: string): string {
     return `${this.#prefix}:{${project}}:${name}`
@@ -320,7 +369,7 @@ export class RedisBus implements Bus {
     const bucket = Math.floor(now / ID_BUCKET_MS)
     const names = ['meta', 'stream', 'latest', `ids:${bucket}`, `ids:${bucket - 1}`, 'live']
     const keys = names.map((name) => this.#key(project, name))
-    const values = [...keys, SCRIPT_VERSION, String(now), 'publish', String(count), ...strings]
+    const values = [...keys, SCRIPT_VERSION, String(now), this.#shard ? 'spublish' : 'publish', String(count), ...strings]
     const reply = await available(async () => {
       try {
         return await this.#commands.evalsha(this.#sha, keys.length, ...values)
@@ -394,15 +443,32 @@ export class RedisBus implements Bus {
     }
   }
 
+  #keep(channel: string, subscription: RedisSubscription): void {
+    const others = this.#subscriptions.get(channel)
+    if (others) others.add(subscription)
+    else this.#subscriptions.set(channel, new Set([subscription]))
+  }
+
+  /** In a Cluster the channels of one command must lie in one slot. */
+  async #hear(...channels: readonly string[]): Promise<void> {
+    if (this.#shard) await Promise.all(channels.map((channel) => this.#subscriber.ssubscribe(channel)))
+    else await this.#subscriber.subscribe(...channels)
+  }
+
+  /** A connection that is lost has no subscriptions either. */
+  async #forget(channel: string): Promise<void> {
+    this.#subscriptions.delete(channel)
+    this.#silence.forget(channel)
+    await this.#subscriber[this.#shard ? 'sunsubscribe' : 'unsubscribe'](channel).catch(() => undefined)
+  }
+
   async #unsubscribe(channel: string, subscription: RedisSubscription): Promise<void> {
+    const other = this.#moved.get(subscription)
+    if (other) return other.#unsubscribe(channel, subscription)
     subscription.close()
     const subscriptions = this.#subscriptions.get(channel)
     subscriptions?.delete(subscription)
-    if (subscriptions?.size !== 0) return
-    this.#subscriptions.delete(channel)
-    this.#silence.forget(channel)
-    // A connection that is lost has no subscriptions either.
-    await this.#subscriber.unsubscribe(channel).catch(() => undefined)
+    if (subscriptions?.size === 0) await this.#forget(channel)
   }
 
   /** A connection that is not ready is being replaced already. */
@@ -415,10 +481,11 @@ export class RedisBus implements Bus {
   async #resubscribe(): Promise<void> {
     const channels = [...this.#subscriptions.keys()]
     try {
-      await this.#subscriber.subscribe(this.#probeChannel, ...channels)
+      await this.#hear(this.#probeChannel, ...channels)
     } catch {
       // Open without its channels it would be deaf: the next one tries again.
       this.#subscriber.disconnect(RECONNECT)
+      this.#shard?.onMoved()
       return
     }
     this.#isSubscribed = true

@@ -37,7 +37,7 @@ const MAX_PAST_EPOCHS = 32
 export class RedisSubscription {
   readonly project: ProjectId
   readonly #listener: BusListener
-  readonly #source: ProjectSource
+  #source: ProjectSource
   #state: 'reading' | 'live' | 'stale' | 'closed' = 'stale'
   #head: BusHead | null = null
   /** Of the live values only: keys come and go for as long as the subscription lasts. */
@@ -127,6 +127,11 @@ export class RedisSubscription {
       return
     }
     this.#drain()
+  }
+
+  /** From now on it is read there. */
+  moveTo(source: ProjectSource): void {
+    this.#source = source
   }
 
   close(): void {
