@@ -9,6 +9,8 @@ import { OutboxPublisher } from './bus/outbox.js'
 import type { Delivery } from './bus/probe.js'
 import { RedisBus } from './bus/redis-bus.js'
 import { redisConnection } from './bus/redis-connection.js'
+import { RedisLevel } from './cache/redis-level.js'
+import { TieredCache } from './cache/tiered-cache.js'
 import type { Config } from './config.js'
 import { type Backlog, readBacklog } from './db/backlog.js'
 import { newestBusProofMs, recordBusProof } from './db/bus-proof.js'
@@ -16,12 +18,11 @@ import type { Db } from './db/client.js'
 import { isSessionLive } from './db/credentials.js'
 import { releaseAllLeases } from './db/job-chunks.js'
 import { findJobIds } from './db/jobs.js'
-import { mayPublish, readRoster, roleIn } from './db/members.js'
+import { mayPublish } from './db/members.js'
 import { requireMigrated } from './db/migrate.js'
 import { openOwnDatabase, openServerDatabase } from './db/open.js'
 import { hasPendingOutbox, outboxStore, queuePublications, sweepOutbox } from './db/outbox.js'
 import { readRevocations, sweepRevocations } from './db/revocations.js'
-import { readSnapshot } from './db/snapshot.js'
 import { sweepAbandonedSources } from './db/sources.js'
 import { readRevision } from './db/summary.js'
 import { AppError, UsageError } from './errors.js'
@@ -37,6 +38,7 @@ import { Standstill } from './jobs/standstill.js'
 import { JobWorker } from './jobs/worker.js'
 import type { Log } from './log.js'
 import { Metrics } from './metrics/metrics.js'
+import type { CacheTag } from './protocol/cache-tags.js'
 import { CLOSE_CODES } from './protocol/close-codes.js'
 import { jobKey, latestBody } from './protocol/events.js'
 import { MAX_CLIENT_FRAME_BYTES } from './protocol/messages.js'
@@ -44,9 +46,11 @@ import { JSON_SUBPROTOCOL, LIVE_PATH, MSGPACK_SUBPROTOCOL } from './protocol/ver
 import type { JobView } from './protocol/views.js'
 import { EventPublisher } from './publishing/event-publisher.js'
 import { PublicationQueue } from './publishing/publication-queue.js'
+import { ProjectReads } from './reads/project-reads.js'
 import { loadSecret } from './secret.js'
 import { TokenAuthority } from './sessions/auth.js'
 import { LiveServer } from './sessions/live-server.js'
+import { Memberships } from './sessions/memberships.js'
 import { allowedOrigins } from './sessions/origins.js'
 import { frameRateTimes } from './sessions/session.js'
 import { Tickets } from './sessions/tickets.js'
@@ -73,8 +77,6 @@ export interface App {
   stop(): Promise<void>
 }
 
-/** Members of a project that are read at once for all who join it. */
-const MAX_ROSTER = 5_000
 const HOUSEKEEPING_MS = 10 * 60 * 1000
 /** Of one kind in the report for operators. */
 const MAX_LISTED = 50
@@ -162,7 +164,25 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     stops.push(() => admin.close())
     const adminAddress = `http://127.0.0.1:${admin.port}`
 
-    const invalidations = new Invalidations({ bus, log, readRevision: (project) => readRevision(db, project) })
+    const shared =
+      config.REDIS_URL === undefined
+        ? null
+        : new RedisLevel({
+            url: config.REDIS_URL,
+            onConnection: (connection, state) => log.warn({ connection, state }, 'a connection to Redis changed'),
+          })
+    const cache = new TieredCache({ shared })
+    await cache.start()
+    stops.push(() => cache.stop())
+    const reads = new ProjectReads({ db, cache })
+    stops.push(() => reads.stop())
+
+    const invalidations = new Invalidations({
+      bus,
+      log,
+      forget: (project, tags) => reads.invalidate(project, tags),
+      readRevision: (project) => readRevision(db, project),
+    })
     stops.push(() => invalidations.stop())
     const outbox = new OutboxPublisher({
       bus,
@@ -175,7 +195,9 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     stops.push(() => outbox.stop())
     // Until there are sessions to tell.
     let tellProjectChanged: (project: ProjectId) => void = () => {}
-    const wakeOutbox = (project: ProjectId) => {
+    const wakeOutbox = (project: ProjectId, tags: readonly CacheTag[]) => {
+      // At once: whoever wrote reads what it wrote. The outbox's news of it invalidates again, also what a process left behind that died here.
+      void reads.invalidate(project, tags)
       tellProjectChanged(project)
       outbox.wake(project)
     }
@@ -223,6 +245,8 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     const isOriginAllowed = (origin: string) => place.origins.has(origin)
     const http = await createHttpServer({
       db,
+      reads,
+      memberships: new Memberships(reads),
       tokens,
       tickets,
       publisher,
@@ -251,9 +275,13 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
       tickets,
       cookie: (value) => cookiePrincipal(db, value),
       publish: (request) => publisher.publish(request),
-      membership: (principal, project) => roleIn(db, principal, project),
-      roster: (project) => readRoster(db, project, MAX_ROSTER),
-      snapshot: (project) => readSnapshot(db, project),
+      roster: (project) => reads.roster(project),
+      membership: (principal, project) => reads.membership(principal, project),
+      snapshot: (project) => reads.snapshot(project),
+      onOpened: (project) => reads.warm(project),
+      onOutdated: (project, tags) => void reads.invalidate(project, tags),
+      // Alone, a process hears only what it has invalidated itself.
+      ...(bus.durable && { onInvalidated: (project: ProjectId, tag: CacheTag) => reads.drop(project, [tag]) }),
       // Alone, a process hears of everything at once.
       ...(bus.durable && { revocations: (since: Date | null) => readRevocations(db, since) }),
       isOriginAllowed,
@@ -273,6 +301,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     stops.push(() => live.stop())
     place.port = await listen(http, config)
     place.origins = allowedOrigins({ host: config.HOST, port: place.port, publicUrl: config.PUBLIC_URL, allowed: config.ALLOWED_ORIGINS })
+    reads.warmNewest()
     isServing = () => live.isReady
     log.info({ transport: config.TRANSPORT, liveUrl: liveUrl() }, 'live sessions may connect')
     return {
@@ -322,7 +351,7 @@ function startWorker(parts: {
   readonly slots: number
   readonly bus: Bus
   readonly invalidations: Invalidations
-  readonly wakeOutbox: (project: ProjectId) => void
+  readonly wakeOutbox: (project: ProjectId, tags: readonly CacheTag[]) => void
   readonly log: Log
   readonly metrics: Metrics
   readonly onJob: (job: JobView) => void
@@ -357,7 +386,7 @@ function startWorker(parts: {
       invalidations.touch(job.project as ProjectId, job.dryRun ? ['jobs'] : JOB_RESULT_TAGS)
       onJob(job)
     },
-    wakeOutbox,
+    wakeOutbox: (project) => wakeOutbox(project, JOB_RESULT_TAGS),
     log,
     metrics: metrics.jobs,
   })

@@ -8,6 +8,8 @@ import type { Bus, BusItem } from './bus.js'
 export interface InvalidationsOptions {
   readonly bus: Pick<Bus, 'publish' | 'takeOnce'>
   readonly log: Pick<Logger, 'warn'>
+  /** Makes every process forget the answers that are stale, at once; must not reject. Nobody is told before. */
+  readonly forget: (project: ProjectId, tags: readonly CacheTag[]) => Promise<void>
   /** The project's revision: rises with each commit that changes what it shows; 0 for a project that is gone. */
   readonly readRevision: (project: ProjectId) => Promise<number>
   /** At most one a tag in this time, whatever the number of processes. Default 1 000. */
@@ -43,6 +45,8 @@ interface Stale {
   readonly resting: Set<CacheTag>
   timer: NodeJS.Timeout | null
   telling: Promise<void> | null
+  /** Resolves when all that was touched so far is forgotten. */
+  forgetting: Promise<void>
 }
 
 /**
@@ -64,9 +68,19 @@ export class Invalidations {
   /** Call it after a commit that changed what carries these tags. */
   touch(project: ProjectId, tags: Iterable<CacheTag>): void {
     if (this.#isStopped) return
-    const stale = this.#projects.get(project) ?? { due: new Set(), resting: new Set(), timer: null, telling: null }
+    const touched = [...tags]
+    const stale = this.#projects.get(project) ?? {
+      due: new Set(),
+      resting: new Set(),
+      timer: null,
+      telling: null,
+      forgetting: Promise.resolve(),
+    }
     this.#projects.set(project, stale)
-    for (const tag of tags) stale.due.add(tag)
+    // Who is told fetches anew, and must not be answered what is stale.
+    const forgotten = this.#options.forget(project, touched)
+    stale.forgetting = stale.forgetting.then(() => forgotten)
+    for (const tag of touched) stale.due.add(tag)
     this.#tellWhatMay(project, stale)
   }
 
@@ -77,7 +91,7 @@ export class Invalidations {
     for (const [, stale] of projects) if (stale.timer) clearTimeout(stale.timer)
     await Promise.all(
       projects.map(async ([project, stale]) => {
-        await stale.telling
+        await Promise.all([stale.telling, stale.forgetting])
         if (stale.due.size > 0) await this.#publish(project, [...stale.due]).catch(() => undefined)
       }),
     )
@@ -103,6 +117,7 @@ export class Invalidations {
       const free = await Promise.all(tags.map((tag) => this.#options.bus.takeOnce(`${cacheKey(tag)} ${project}`, this.#intervalMs)))
       const mine = tags.filter((_, index) => free[index])
       for (const tag of mine) stale.due.delete(tag)
+      await stale.forgetting
       if (mine.length > 0) await this.#publish(project, mine)
       this.#isFailing = false
     } catch (error) {

@@ -22,6 +22,12 @@ export async function roleIn(db: Db | Tx, principal: Grants, project: ProjectId)
   return row === undefined ? null : higherRole(row.role, grantedRole(principal, project))
 }
 
+/** The stored role of one person; null without one or without such a project. */
+export async function roleOfUser(db: Db, project: ProjectId, user: string): Promise<Role | null> {
+  const [row] = await db.$queryRaw<{ role: Role }[]>`select role from members where project_id = ${project}::uuid and user_id = ${user}`
+  return row?.role ?? null
+}
+
 /**
  * The stored roles of the project by user id; null when there is no such project, `too-many` when it has more than `limit` members.
  */

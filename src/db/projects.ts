@@ -38,6 +38,13 @@ export async function getProject(db: Db | Tx, project: ProjectId): Promise<Proje
   return row && projectView(row)
 }
 
+/** The newest projects, newest first. */
+export async function findNewestProjects(db: Db, limit: number): Promise<ProjectId[]> {
+  const rows = await db.project.findMany({ select: { id: true }, orderBy: { id: 'desc' }, take: limit })
+  // Ids of rows that are stored.
+  return rows.map(({ id }) => id as ProjectId)
+}
+
 export async function hasProjects(db: Db): Promise<boolean> {
   return (await db.project.findFirst({ select: { id: true } })) !== null
 }

@@ -3,6 +3,7 @@ import { listBreaks, updateBreak } from '../db/breaks.js'
 import { getRecords } from '../db/records.js'
 import type { BreakId } from '../ids.js'
 import { BREAK_REASONS, BREAK_STATUSES, SIDES } from '../protocol/views.js'
+import { sendList } from './cached.js'
 import type { HttpApp, HttpContext } from './context.js'
 import { idPageOf, readIdCursor } from './cursor.js'
 import { page, pathId, text, version } from './validation.js'
@@ -32,22 +33,31 @@ const LIST = z.object({
 export function breakRoutes(app: HttpApp, context: HttpContext): void {
   const { db, wakeOutbox } = context
 
-  app.get('/v1/projects/:project/breaks', { schema: { params: PARAMS, querystring: LIST } }, async (request) => {
+  app.get('/v1/projects/:project/breaks', { schema: { params: PARAMS, querystring: LIST } }, async (request, reply) => {
     const { project } = await enter(context, request, request.params.project, 'viewer')
     const { limit, cursor, ...filter } = request.query
-    const page = idPageOf(await listBreaks(db, project, filter, { limit: limit + 1, after: readIdCursor(cursor) }), limit)
-    // A break is a row that waits: whoever lists them shows their rows.
-    const records = await getRecords(
-      db,
-      page.items.map(({ record }) => record),
-    )
-    return { ...page, records }
+    const after = readIdCursor(cursor)
+    return sendList(context, request, reply, {
+      project,
+      name: 'breaks',
+      tags: ['breaks', 'records', 'matches'],
+      async load() {
+        const page = idPageOf(await listBreaks(db, project, filter, { limit: limit + 1, after }), limit)
+        // A break is a row that waits: whoever lists them shows their rows.
+        const records = await getRecords(
+          db,
+          page.items.map(({ record }) => record),
+        )
+        return { ...page, records }
+      },
+      show: (answer) => answer,
+    })
   })
 
   app.patch('/v1/projects/:project/breaks/:break', { schema: { params: BREAK_PARAMS, body: UPDATE } }, async (request) => {
     const { project, user } = await enter(context, request, request.params.project, 'analyst')
     const changed = await updateBreak(db, project, pathId<BreakId>(request.params.break, 'break'), request.body, user)
-    wakeOutbox(project)
+    wakeOutbox(project, ['breaks'])
     return { break: changed }
   })
 }

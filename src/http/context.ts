@@ -3,8 +3,11 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { Db } from '../db/client.js'
 import type { ProjectId } from '../ids.js'
 import type { Metrics } from '../metrics/metrics.js'
+import type { CacheTag } from '../protocol/cache-tags.js'
 import type { EventPublisher } from '../publishing/event-publisher.js'
+import type { ProjectReads } from '../reads/project-reads.js'
 import type { TokenAuthority } from '../sessions/auth.js'
+import type { Memberships } from '../sessions/memberships.js'
 import type { Tickets } from '../sessions/tickets.js'
 import type { RateLimits } from './rate-limits.js'
 import type { ZodTypes } from './validation.js'
@@ -12,6 +15,9 @@ import type { ZodTypes } from './validation.js'
 /** What the routes work with; made once, in the composition root. */
 export interface HttpContext {
   readonly db: Db
+  /** What everybody asks. */
+  readonly reads: ProjectReads
+  readonly memberships: Pick<Memberships, 'role'>
   /** Judges Bearer tokens and sign-in codes. */
   readonly tokens: TokenAuthority
   readonly tickets: Pick<Tickets, 'issue'>
@@ -28,8 +34,8 @@ export interface HttpContext {
   readonly maxUploadBytes: number
   /** A job was queued or cancelled. */
   readonly wakeJobs: () => void
-  /** News of the project was committed. */
-  readonly wakeOutbox: (project: ProjectId) => void
+  /** News of the project was committed, and what has these tags is not true any more. */
+  readonly wakeOutbox: (project: ProjectId, tags: readonly CacheTag[]) => void
   /** Somebody signed out: ends the live sessions of that cookie. */
   readonly closeSessions: (credential: string) => void
   /** The project is gone with its outbox: nobody else tells its live sessions. */

@@ -5,6 +5,7 @@ import { findMissingMatches } from '../db/matches.js'
 import { undo } from '../db/undo.js'
 import { AppError } from '../errors.js'
 import type { MatchId } from '../ids.js'
+import { REVIEW_TAGS } from './cached.js'
 import type { HttpApp, HttpContext } from './context.js'
 import { confidence, id, text, version } from './validation.js'
 import { enter, newAct } from './who.js'
@@ -53,7 +54,7 @@ export function decisionRoutes(app: HttpApp, context: HttpContext): void {
         decided.push({ match: item.match, ...(await decide(db, act, { ...item, note: note || null })) })
     } finally {
       // Also when a later item failed: what was committed is news.
-      if (decided.some((item) => item.result === 'done')) wakeOutbox(project)
+      if (decided.some((item) => item.result === 'done')) wakeOutbox(project, REVIEW_TAGS)
     }
     return { act: act.id, items: decided }
   })
@@ -66,14 +67,14 @@ export function decisionRoutes(app: HttpApp, context: HttpContext): void {
     if (expectedCount === undefined) return previewConfirmable(db, project, filter)
     const act = newAct(entrance)
     const count = await confirmAll(db, act, filter, expectedCount)
-    if (count > 0) wakeOutbox(project)
+    if (count > 0) wakeOutbox(project, REVIEW_TAGS)
     return { act: act.id, count }
   })
 
   app.post('/v1/projects/:project/decisions/undo', { schema: { params: PARAMS, body: UNDO } }, async (request) => {
     const entrance = await enter(context, request, request.params.project, 'analyst')
     const count = await undo(db, newAct(entrance), request.body.act)
-    wakeOutbox(entrance.project)
+    wakeOutbox(entrance.project, REVIEW_TAGS)
     return { count }
   })
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { cancelJob, createJob, getJob, listJobs } from '../db/jobs.js'
 import { AppError } from '../errors.js'
+import { sendList } from './cached.js'
 import type { HttpApp, HttpContext } from './context.js'
 import { idPageOf, readIdCursor } from './cursor.js'
 import { page, pathId } from './validation.js'
@@ -16,17 +17,24 @@ const LIST = z.object({ ...page, state: z.enum(['queued', 'running', 'ended']).o
 export function jobRoutes(app: HttpApp, context: HttpContext): void {
   const { db, wakeJobs, wakeOutbox, metrics } = context
 
-  app.get('/v1/projects/:project/jobs', { schema: { params: PARAMS, querystring: LIST } }, async (request) => {
+  app.get('/v1/projects/:project/jobs', { schema: { params: PARAMS, querystring: LIST } }, async (request, reply) => {
     const { project } = await enter(context, request, request.params.project, 'viewer')
     const { limit, cursor, state } = request.query
-    return idPageOf(await listJobs(db, project, { state, limit: limit + 1, before: readIdCursor(cursor) }), limit)
+    const before = readIdCursor(cursor)
+    return sendList(context, request, reply, {
+      project,
+      name: 'jobs',
+      tags: ['jobs'],
+      load: () => listJobs(db, project, { state, limit: limit + 1, before }),
+      show: (rows) => idPageOf(rows, limit),
+    })
   })
 
   app.post('/v1/projects/:project/jobs', { schema: { params: PARAMS, body: CREATE } }, async (request, reply) => {
     const { project, user } = await enter(context, request, request.params.project, 'analyst')
     const { ruleSet, dryRun } = request.body
     const job = await createJob(db, { project, ruleSet, dryRun, actor: user, requestId: request.id })
-    wakeOutbox(project)
+    wakeOutbox(project, ['jobs'])
     wakeJobs()
     return reply.code(202).header('location', `/v1/projects/${project}/jobs/${job.id}`).send({ job })
   })
@@ -42,7 +50,7 @@ export function jobRoutes(app: HttpApp, context: HttpContext): void {
     const { project, user } = await enter(context, request, request.params.project, 'analyst')
     const job = await cancelJob(db, project, pathId(request.params.job, 'job'), user)
     metrics?.jobs.ended(job)
-    wakeOutbox(project)
+    wakeOutbox(project, ['jobs'])
     // A place is free: the next one in the queue may begin.
     wakeJobs()
     return reply.code(202).send({ job })

@@ -6,6 +6,7 @@ import { getRecords } from '../db/records.js'
 import { AppError } from '../errors.js'
 import type { JobId, MatchId } from '../ids.js'
 import { MATCH_STATUSES, type RecordView } from '../protocol/views.js'
+import { REVIEW_TAGS, sendList } from './cached.js'
 import type { HttpApp, HttpContext } from './context.js'
 import { pageOf, readCursor } from './cursor.js'
 import { confidence, id, page, pathId, text, version } from './validation.js'
@@ -39,12 +40,18 @@ const ALTERNATIVES_SHOWN = 20
 export function matchRoutes(app: HttpApp, context: HttpContext): void {
   const { db, wakeOutbox } = context
 
-  app.get('/v1/projects/:project/matches', { schema: { params: PARAMS, querystring: LIST } }, async (request) => {
+  app.get('/v1/projects/:project/matches', { schema: { params: PARAMS, querystring: LIST } }, async (request, reply) => {
     const { project } = await enter(context, request, request.params.project, 'viewer')
     const { limit, cursor, ...filter } = request.query
     const key = readCursor(cursor, CONFIDENCE_KEY)
     const after = key && { confidence: key[0], id: key[1] }
-    return pageOf(await listMatches(db, project, filter, { limit: limit + 1, after }), limit, (match) => [match.confidence, match.id])
+    return sendList(context, request, reply, {
+      project,
+      name: 'matches',
+      tags: ['matches'],
+      load: () => listMatches(db, project, filter, { limit: limit + 1, after }),
+      show: (rows) => pageOf(rows, limit, (match) => [match.confidence, match.id]),
+    })
   })
 
   app.get('/v1/projects/:project/matches/:match', { schema: { params: MATCH_PARAMS } }, async (request) => {
@@ -70,7 +77,7 @@ export function matchRoutes(app: HttpApp, context: HttpContext): void {
     const { left, right, note, reason } = request.body
     const act = newAct(entrance)
     const match = await createMatch(db, act, { left, right, note: note || null, reason: reason || null })
-    wakeOutbox(entrance.project)
+    wakeOutbox(entrance.project, REVIEW_TAGS)
     return reply.code(201).header('location', `/v1/projects/${entrance.project}/matches/${match.id}`).send({ act: act.id, match })
   })
 
@@ -79,7 +86,7 @@ export function matchRoutes(app: HttpApp, context: HttpContext): void {
     const act = newAct(entrance)
     const { version, note } = request.body
     const match = await removeMatch(db, act, { match: pathId<MatchId>(request.params.match, 'match'), version, note: note || null })
-    wakeOutbox(entrance.project)
+    wakeOutbox(entrance.project, REVIEW_TAGS)
     return { act: act.id, match }
   })
 }

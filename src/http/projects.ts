@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { createProject, deleteProject, getProject, listProjects, updateProject } from '../db/projects.js'
-import { readRevision, readSummary } from '../db/summary.js'
+import { createProject, deleteProject, listProjects, updateProject } from '../db/projects.js'
 import { ensureUser } from '../db/users.js'
 import { AppError } from '../errors.js'
+import { sendTagged } from './cached.js'
 import type { HttpApp, HttpContext } from './context.js'
 import { pageOf, readIdCursor } from './cursor.js'
 import { name, page, text, version } from './validation.js'
@@ -64,17 +64,17 @@ export function projectRoutes(app: HttpApp, context: HttpContext): void {
     return reply.code(201).header('location', `/v1/projects/${project.id}`).send({ project })
   })
 
-  app.get('/v1/projects/:project', { schema: { params: PARAMS } }, async (request) => {
+  app.get('/v1/projects/:project', { schema: { params: PARAMS } }, async (request, reply) => {
     const { project, role } = await enter(context, request, request.params.project, 'viewer')
-    const view = await getProject(db, project)
-    if (view === null) throw new AppError('FORBIDDEN')
-    return { project: view, role }
+    const found = await context.reads.project(project, request.work.cacheEvents)
+    if (found === null) throw new AppError('FORBIDDEN')
+    return sendTagged(request, reply, `"${found.value.version}-${role}"`, { project: found.value, role })
   })
 
   app.patch('/v1/projects/:project', { schema: { params: PARAMS, body: UPDATE } }, async (request) => {
     const { project, user } = await enter(context, request, request.params.project, 'admin')
     const view = await updateProject(db, project, request.body, user)
-    wakeOutbox(project)
+    wakeOutbox(project, ['project'])
     return { project: view }
   })
 
@@ -91,14 +91,7 @@ export function projectRoutes(app: HttpApp, context: HttpContext): void {
 
   app.get('/v1/projects/:project/summary', { schema: { params: PARAMS } }, async (request, reply) => {
     const { project } = await enter(context, request, request.params.project, 'viewer')
-    const known = request.headers['if-none-match']
-    // The number costs one row, the summary a pass over all records.
-    if (known !== undefined && known === etagOf(await readRevision(db, project))) return reply.code(304).header('etag', known).send()
-    const summary = await readSummary(db, project)
-    return reply.header('etag', etagOf(summary.revision)).send(summary)
+    const summary = await context.reads.summary(project, request.work.cacheEvents)
+    return sendTagged(request, reply, `"${summary.revision}"`, summary)
   })
-}
-
-function etagOf(revision: number): string {
-  return `"${revision}"`
 }

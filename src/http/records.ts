@@ -5,6 +5,7 @@ import { getRecord, listRecords } from '../db/records.js'
 import { AppError } from '../errors.js'
 import type { RecordId, SourceId } from '../ids.js'
 import { RECORD_STATES, SIDES } from '../protocol/views.js'
+import { sendList } from './cached.js'
 import type { HttpApp, HttpContext } from './context.js'
 import { idPageOf, readIdCursor } from './cursor.js'
 import { id, page, pathId, text } from './validation.js'
@@ -27,10 +28,17 @@ const MATCHES_SHOWN = 50
 export function recordRoutes(app: HttpApp, context: HttpContext): void {
   const { db } = context
 
-  app.get('/v1/projects/:project/records', { schema: { params: PARAMS, querystring: LIST } }, async (request) => {
+  app.get('/v1/projects/:project/records', { schema: { params: PARAMS, querystring: LIST } }, async (request, reply) => {
     const { project } = await enter(context, request, request.params.project, 'viewer')
     const { limit, cursor, ...filter } = request.query
-    return idPageOf(await listRecords(db, project, filter, { limit: limit + 1, after: readIdCursor(cursor) }), limit)
+    const after = readIdCursor(cursor)
+    return sendList(context, request, reply, {
+      project,
+      name: 'records',
+      tags: ['records', 'sources', 'matches'],
+      load: () => listRecords(db, project, filter, { limit: limit + 1, after }),
+      show: (rows) => idPageOf(rows, limit),
+    })
   })
 
   app.get('/v1/projects/:project/records/:record', { schema: { params: RECORD_PARAMS } }, async (request) => {

@@ -7,6 +7,7 @@ import { newId } from '../ids.js'
 import type { Log } from '../log.js'
 import type { Principal } from '../sessions/auth.js'
 import { breakRoutes } from './breaks.js'
+import { tellCacheStatus } from './cache-status.js'
 import { compressAnswers } from './compression.js'
 import type { HttpApp, HttpContext } from './context.js'
 import { serveDashboard } from './dashboard.js'
@@ -95,6 +96,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     reply.header('x-request-id', request.id)
   })
   countWork(app)
+  tellCacheStatus(app)
   app.addHook('onResponse', async (request, reply) => {
     // Without its query: file names and what people look for are no business of a log.
     const { method } = request

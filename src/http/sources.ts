@@ -10,6 +10,7 @@ import type { ProjectId, SourceId } from '../ids.js'
 import type { Mapping } from '../imports/statement-parser.js'
 import { importStatement, previewStatement } from '../jobs/import.js'
 import { SIDES, type SourceView } from '../protocol/views.js'
+import { sendList } from './cached.js'
 import type { HttpApp, HttpContext } from './context.js'
 import { idPageOf, readIdCursor } from './cursor.js'
 import { MAPPING } from './mapping.js'
@@ -37,10 +38,17 @@ const MAX_DISCARDED_BYTES = 64 * 1_048_576
 export function sourceRoutes(app: HttpApp, context: HttpContext): void {
   const { db, wakeOutbox } = context
 
-  app.get('/v1/projects/:project/sources', { schema: { params: PARAMS, querystring: LIST } }, async (request) => {
+  app.get('/v1/projects/:project/sources', { schema: { params: PARAMS, querystring: LIST } }, async (request, reply) => {
     const { project } = await enter(context, request, request.params.project, 'viewer')
     const { limit, cursor } = request.query
-    return idPageOf(await listSources(db, project, { limit: limit + 1, after: readIdCursor(cursor) }), limit)
+    const after = readIdCursor(cursor)
+    return sendList(context, request, reply, {
+      project,
+      name: 'sources',
+      tags: ['sources'],
+      load: () => listSources(db, project, { limit: limit + 1, after }),
+      show: (rows) => idPageOf(rows, limit),
+    })
   })
 
   app.get('/v1/projects/:project/sources/:source', { schema: { params: SOURCE_PARAMS } }, async (request) => {
@@ -60,7 +68,7 @@ export function sourceRoutes(app: HttpApp, context: HttpContext): void {
   app.delete('/v1/projects/:project/sources/:source', { schema: { params: SOURCE_PARAMS } }, async (request, reply) => {
     const { project, user } = await enter(context, request, request.params.project, 'analyst')
     await deleteSource(db, project, pathId(request.params.source, 'source'), user)
-    wakeOutbox(project)
+    wakeOutbox(project, ['sources', 'records', 'matches', 'breaks'])
     return reply.code(204).send()
   })
 }
@@ -92,7 +100,7 @@ export function uploadRoute(app: HttpApp, context: HttpContext): void {
       if (dryRun) return await previewStatement(statement)
       const imported = await importStatement({ ...statement, db, project, side, again, actor: user })
       metrics?.jobs.imported(imported.source.rows)
-      wakeOutbox(project)
+      wakeOutbox(project, ['sources', 'records'])
       return reply.code(201).header('location', `/v1/projects/${project}/sources/${imported.source.id}`).send(imported)
     } finally {
       discardRest(request.raw)

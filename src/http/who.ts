@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Act } from '../db/acts.js'
 import type { Db } from '../db/client.js'
 import { findSession } from '../db/credentials.js'
-import { hasRole, roleIn } from '../db/members.js'
+import { hasRole } from '../db/members.js'
 import type { Actor } from '../db/outbox.js'
 import { ensureUser } from '../db/users.js'
 import { AppError } from '../errors.js'
@@ -61,10 +61,10 @@ export interface Entrance {
  * Opens the project of the path to who has at least the role in it. A person unknown to the database is stored at a write.
  * @throws AppError `FORBIDDEN`, also for a project that does not exist: existence is not revealed.
  */
-export async function enter({ db }: HttpContext, request: FastifyRequest, project: string, needed: Role): Promise<Entrance> {
+export async function enter({ db, memberships }: HttpContext, request: FastifyRequest, project: string, needed: Role): Promise<Entrance> {
   const { principal } = request
   const projectId = parseId<ProjectId>(project)
-  const role = projectId === null ? null : await roleIn(db, principal, projectId)
+  const role = projectId === null ? null : await memberships.role(principal, projectId)
   if (projectId === null || role === null) throw new AppError('FORBIDDEN')
   if (!hasRole(role, needed)) throw new AppError('FORBIDDEN', { message: `this needs the role ${needed}; yours is ${role}` })
   if (!SAFE_METHODS.has(request.method)) await ensureUser(db, principal.user)

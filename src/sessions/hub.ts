@@ -17,10 +17,10 @@ export interface HubOptions {
   readonly transport: Pick<Transport, 'prepare' | 'push'>
   readonly clock: Clock
   readonly snapshot: (project: ProjectId) => Promise<Snapshot | null>
-  /** From now on news of the project's members are heard. */
-  readonly onHeard: (project: ProjectId) => void
-  /** News of the project's members may have been missed, or are not heard any more. */
-  readonly onUnheard: (project: ProjectId) => void
+  /** The project is subscribed from now on, and somebody joins it. */
+  readonly onOpened: (project: ProjectId) => void
+  /** News of the project may have been missed. */
+  readonly onMissed: (project: ProjectId) => void
   /** News says that somebody's role in the project has changed. */
   readonly onMemberChanged: (project: ProjectId, user: string) => void
   /** Latest values of the project as they are heard; `all`: and no others. */
@@ -43,6 +43,8 @@ export interface JoinRequest {
   readonly since: Position | null
   /** What the member may do there now. Asked again whenever the answer may be older than the news that is heard. */
   readonly judge: () => Promise<Role | null>
+  /** Whether nothing has changed since it was asked last. */
+  readonly isJudged: () => boolean
 }
 
 interface Entry {
@@ -90,7 +92,7 @@ export class Hub {
    * Makes the member, who must not be one already, a member of the project and sends it `joined`.
    * @throws AppError `BUS_UNAVAILABLE`, and what the snapshot and `judge` throw; it is no member then.
    */
-  async join(member: Member, { project, ref, since, judge }: JoinRequest): Promise<JoinOutcome> {
+  async join(member: Member, { project, ref, since, judge, isJudged }: JoinRequest): Promise<JoinOutcome> {
     const before = this.#entries.get(project)
     // Whether it could be opened, the hold below tells.
     await before?.opened.catch(() => undefined)
@@ -106,7 +108,7 @@ export class Hub {
         if (!isCurrent) role = await judge()
         if (role === null) return 'refused'
         isCurrent = false
-        outcome = await entry.room.admit(member, { ref, role, since })
+        outcome = await entry.room.admit(member, { ref, role, since, isJudged })
       }
       return outcome
     } finally {
@@ -124,7 +126,6 @@ export class Hub {
 
   /** Ends all deliveries of the project, which is gone, and answers who had them. Joins under way find it gone. */
   dismiss(project: ProjectId): readonly Member[] {
-    this.#options.onUnheard(project)
     const entry = this.#entries.get(project)
     const members = entry?.room.dismiss() ?? []
     for (const _ of members) if (entry) this.#release(entry)
@@ -153,7 +154,7 @@ export class Hub {
       known.cancelGrace = null
       return known
     }
-    const { bus, onHeard, onLatest } = this.#options
+    const { bus, onOpened, onLatest } = this.#options
     const room = new Room({
       ...this.#options,
       project,
@@ -170,7 +171,7 @@ export class Hub {
     this.#entries.set(project, entry)
     opened.then(
       (subscription) => {
-        if (this.#entries.get(project) === entry) onHeard(project)
+        if (this.#entries.get(project) === entry) onOpened(project)
         room.begin(subscription)
       },
       () => {
@@ -194,10 +195,8 @@ export class Hub {
   #lose(entry: Entry, reason: 'gap' | 'epoch', state: BusState): void {
     const { project } = entry.room
     if (this.#entries.get(project) !== entry) return
-    const { transport, onUnheard, onHeard } = this.#options
-    // News of members may be among what was missed; from here on they are heard again.
-    onUnheard(project)
-    onHeard(project)
+    const { transport, onMissed } = this.#options
+    onMissed(project)
     const notice = new Notice(transport, { type: 'rejoin', project, reason })
     for (const member of entry.room.reset(state)) {
       member.notify(notice)
@@ -221,7 +220,6 @@ export class Hub {
   /** Never rejects: a subscription that could not be opened has nothing to close. */
   async #close({ room, opened, cancelGrace }: Entry): Promise<void> {
     cancelGrace?.()
-    this.#options.onUnheard(room.project)
     this.#options.onClosed(room.project)
     room.close()
     const subscription = await opened.catch(() => null)

@@ -4,6 +4,7 @@ import { AppError, ERRORS, unreachable } from '../errors.js'
 import { newId, type ProjectId } from '../ids.js'
 import type { Log } from '../log.js'
 import type { LiveMetrics, LiveReading } from '../metrics/live-metrics.js'
+import { CACHE_TAGS, type CacheTag, tagOfKey } from '../protocol/cache-tags.js'
 import { CLOSE_CODES } from '../protocol/close-codes.js'
 import {
   type ClaimMessage,
@@ -65,7 +66,7 @@ export interface SlowSession {
   readonly projects: number
 }
 
-export interface LiveServerOptions extends AuthenticationOptions, Omit<MembershipsOptions, 'clock'> {
+export interface LiveServerOptions extends AuthenticationOptions, MembershipsOptions {
   readonly bus: Pick<Bus, 'subscribe' | 'readEvents' | 'publish' | 'storedLatest' | 'report' | 'renewLease'>
   readonly transport: Transport
   readonly log: Log
@@ -73,6 +74,12 @@ export interface LiveServerOptions extends AuthenticationOptions, Omit<Membershi
   readonly node: string
   /** State of the project as of now or later; null when there is no such project. */
   readonly snapshot: (project: ProjectId) => Promise<Snapshot | null>
+  /** The project is open here from now on: it will be asked for. */
+  readonly onOpened?: (project: ProjectId) => void
+  /** What is remembered of these is not true any more: somebody's role has changed, the project is gone, or it may be that news was missed. */
+  readonly onOutdated?: (project: ProjectId, tags: readonly CacheTag[]) => void
+  /** The news is here that these have changed, and who hears it next asks for them. */
+  readonly onInvalidated?: (project: ProjectId, tag: CacheTag) => void
   /** What was revoked since a moment; none: nobody else revokes anything. */
   readonly revocations?: (since: Date | null) => Promise<RevocationsReading>
   /** Publishes all or nothing. @throws AppError why not. */
@@ -146,10 +153,16 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
     this.#attendance = new Attendance({ ...this.#options, memberships: this.#memberships, users: this.#users })
     this.#hub = new Hub({
       ...this.#options,
-      onHeard: (project) => this.#memberships.hear(project),
-      onUnheard: (project) => this.#memberships.forgetProject(project),
+      onOpened: (project) => this.#options.onOpened?.(project),
+      onMissed: (project) => this.#options.onOutdated?.(project, CACHE_TAGS),
       onMemberChanged: (project, user) => this.#judgeAgain(project, user),
-      onLatest: (project, latest, scope) => this.#attendance.hear(project, latest, scope),
+      onLatest: (project, latest, scope) => {
+        for (const { key } of latest) {
+          const tag = tagOfKey(key)
+          if (tag !== null) this.#options.onInvalidated?.(project, tag)
+        }
+        this.#attendance.hear(project, latest, scope)
+      },
       onClosed: (project) => this.#attendance.unheard(project),
     })
     this.#joins = new Joins({ hub: this.#hub, memberships: this.#memberships, attendance: this.#attendance })
@@ -159,7 +172,6 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
       ? new RevocationPoll({
           clock,
           read: revocations,
-          isNeeded: () => this.#sessions.size > 0,
           onRevoked: (revocation) => this.#obey(revocation),
         })
       : null
@@ -246,6 +258,7 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
 
   /** The project is gone: nobody hears it any more. */
   closeProject(project: ProjectId): void {
+    this.#options.onOutdated?.(project, CACHE_TAGS)
     const notice = new Notice(this.transport, { type: 'left', ref: null, project, reason: 'deleted' })
     for (const member of this.#hub.dismiss(project)) member.notify(notice)
     this.#attendance.forget(project)
@@ -454,7 +467,7 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
   }
 
   #judgeAgain(project: ProjectId, user: string): void {
-    this.#memberships.forget(project, user)
+    this.#options.onOutdated?.(project, ['members'])
     for (const session of this.#users.of(user)) this.#joins.judgeAgain(session, project)
   }
 

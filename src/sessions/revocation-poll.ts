@@ -6,8 +6,6 @@ export interface RevocationPollOptions {
   readonly read: (since: Date | null) => Promise<RevocationsReading>
   /** Told once of each. Must not throw. */
   readonly onRevoked: (revocation: Revocation) => void
-  /** Whether there is anybody to be judged. */
-  readonly isNeeded: () => boolean
   readonly clock: Clock
 }
 
@@ -16,7 +14,7 @@ const POLL_MS = { least: 600, spread: 250 }
 
 /**
  * Asks the database who may no more, for the news of it may be lost, and while the bus is away there are none (C9). One small question for
- * everything. What could not be asked is asked again: the answer then reaches back to the last one.
+ * everything, also while nobody is connected: requests are judged by what is remembered. What could not be asked is asked again: the answer then reaches back to the last one.
  */
 export class RevocationPoll {
   readonly #options: RevocationPollOptions
@@ -44,8 +42,7 @@ export class RevocationPoll {
   }
 
   async #poll(): Promise<void> {
-    const { read, onRevoked, isNeeded } = this.#options
-    if (!isNeeded()) return
+    const { read, onRevoked } = this.#options
     // A database that is away says so itself wherever it is needed.
     const reading = await read(this.#since).catch(() => null)
     if (reading === null || this.#isStopped) return

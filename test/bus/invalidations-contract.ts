@@ -43,6 +43,7 @@ export function invalidationsContract(name: string, makeBus: () => Promise<BusUn
       const made = new Invalidations({
         bus: { publish, takeOnce: bus.takeOnce.bind(bus) },
         log: { warn: () => undefined },
+        forget: async () => undefined,
         readRevision: async () => revision,
         intervalMs: INTERVAL_MS,
       })

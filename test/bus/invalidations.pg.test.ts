@@ -32,6 +32,7 @@ describe.each(DATABASES)('what is stale after writes on $name', ({ create }) => 
     invalidations = new Invalidations({
       bus,
       log: { warn: () => undefined },
+      forget: async () => undefined,
       readRevision: (project) => readRevision(db, project),
       intervalMs: 50,
     })

@@ -1,6 +1,8 @@
 import { expect } from 'vitest'
 import type { Bus } from '../../src/bus/bus.js'
 import { MemoryBus } from '../../src/bus/memory-bus.js'
+import type { Cache } from '../../src/cache/cache.js'
+import { TieredCache } from '../../src/cache/tiered-cache.js'
 import type { Db } from '../../src/db/client.js'
 import { isSessionLive } from '../../src/db/credentials.js'
 import { findJobIds } from '../../src/db/jobs.js'
@@ -12,7 +14,9 @@ import { newId, type ProjectId, type UserId } from '../../src/ids.js'
 import { createLog } from '../../src/log.js'
 import type { Role } from '../../src/protocol/views.js'
 import { EventPublisher } from '../../src/publishing/event-publisher.js'
+import { ProjectReads } from '../../src/reads/project-reads.js'
 import { TokenAuthority, type TokenOptions } from '../../src/sessions/auth.js'
+import { Memberships } from '../../src/sessions/memberships.js'
 import { Tickets } from '../../src/sessions/tickets.js'
 
 /** The body of a refusal. */
@@ -45,6 +49,12 @@ export interface Call {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+export interface HttpFixtureOptions extends Partial<HttpServerOptions> {
+  readonly bus?: Bus
+  /** Default: one that keeps nothing, because tests write into the database beside the server. */
+  readonly cache?: Cache
+}
+
 /** A server on a free port of loopback over a real database. What it would have woken is on record. */
 export class HttpFixture {
   readonly db: Db
@@ -68,7 +78,7 @@ export class HttpFixture {
   /** A `bus` is started and stopped by who brings it. */
   static async open(
     db: Db,
-    { bus = new MemoryBus(), ...options }: Partial<HttpServerOptions> & { readonly bus?: Bus } = {},
+    { bus = new MemoryBus(), cache = remembersNothing(), ...options }: HttpFixtureOptions = {},
   ): Promise<HttpFixture> {
     const tokens = new TokenAuthority({ secret: Buffer.alloc(32, 's') })
     const tickets = new Tickets({
@@ -76,10 +86,13 @@ export class HttpFixture {
       takeOnce: (name, ttlMs) => bus.takeOnce(name, ttlMs),
       isSignedIn: (credential) => isSessionLive(db, credential, Date.now()),
     })
+    const reads = new ProjectReads({ db, cache })
     const woken: string[] = []
     let origin = 'http://127.0.0.1'
     const http = await createHttpServer({
       db,
+      reads,
+      memberships: new Memberships(reads),
       tokens,
       tickets,
       publisher: new EventPublisher({
@@ -92,7 +105,10 @@ export class HttpFixture {
       publicUrl: () => origin,
       dashboardDir: null,
       wakeJobs: () => woken.push('jobs'),
-      wakeOutbox: (project) => woken.push(`outbox ${project}`),
+      wakeOutbox(project, tags) {
+        void reads.invalidate(project, tags)
+        woken.push(`outbox ${project}`)
+      },
       closeSessions: (credential) => woken.push(`close ${credential}`),
       projectDeleted: (project) => woken.push(`deleted ${project}`),
       ...options,
@@ -167,6 +183,10 @@ export function expectProblem(answer: Answer<Problem>, status: number, code: str
 /** The paths that a problem document complains about. */
 export function pathsOf(answer: Answer<Problem>): string[] {
   return (answer.body.errors ?? []).map((problem) => problem.path)
+}
+
+function remembersNothing(): Cache {
+  return new TieredCache({ shared: null, maxEntries: 0 })
 }
 
 function nameOf(user: string): string {

@@ -106,8 +106,8 @@ class Rig {
         this.snapshots.push(() => resolve(this.#snapshot()))
       }),
     clock: this.clock,
-    onHeard: () => undefined,
-    onUnheard: () => undefined,
+    onOpened: () => undefined,
+    onMissed: () => undefined,
     onMemberChanged: () => undefined,
     onLatest: () => undefined,
     onClosed: () => undefined,
@@ -118,7 +118,7 @@ class Rig {
   /** Begins a join; resolves when the promises that need no answer have settled. */
   async join(member: Listener, since: Position | null = null): Promise<void> {
     member.isJoining = true
-    const joined = this.hub.join(member, { project: this.project, ref: ++member.ref, since, judge: async () => 'analyst' })
+    const joined = this.hub.join(member, { project: this.project, ref: ++member.ref, since, judge: async () => 'analyst', isJudged: () => true })
     void joined.finally(() => {
       member.isJoining = false
     })

@@ -65,9 +65,9 @@ describe('what was revoked and not heard', () => {
     expect(ana.take()).toEqual([{ type: 'left', ref: null, project, reason: 'deleted' }])
   })
 
-  test('[C9] each is obeyed once, and nobody asks while nobody is here', async () => {
+  test('[C9] each is obeyed once, and is asked for also while nobody is here', async () => {
     await clock.advance(5_000)
-    expect(asked).toEqual([])
+    expect(asked.length).toBeGreaterThan(4)
     const ana = await fixture.joined('ana', project)
     revoke({ kind: 'project', project })
     await clock.advance(1_000)
