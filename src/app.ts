@@ -116,6 +116,8 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     })
     const report = new AdminReport()
     watchBacklog(db, metrics, report)
+    metrics.database.pools.from(() => database.pools())
+    report.add('pools', () => database.pools())
     const retention = { streamMaxEvents: config.STREAM_MAX_EVENTS, streamMaxAgeMs: config.STREAM_MAX_AGE_MS }
     let delivery: Delivery = 'proven'
     // Until there are sessions to tell.
@@ -171,7 +173,9 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
             url: config.REDIS_URL,
             onConnection: (connection, state) => log.warn({ connection, state }, 'a connection to Redis changed'),
           })
-    const cache = new TieredCache({ shared })
+    const cache = new TieredCache({ shared, onLoad: (ms, result) => metrics.cache.loaded(ms / 1_000, result) })
+    metrics.cache.statistics.from(() => cache.statistics)
+    report.add('caches', () => cache.statistics)
     await cache.start()
     stops.push(() => cache.stop())
     const reads = new ProjectReads({ db, cache })
