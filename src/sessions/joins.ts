@@ -18,6 +18,8 @@ export class Joins {
   readonly #hub: JoinsOptions['hub']
   readonly #memberships: JoinsOptions['memberships']
   readonly #attendance: JoinsOptions['attendance']
+  /** Joins under way that have asked what the person may do before something changed it. */
+  readonly #doubted = new WeakMap<Session, Set<ProjectId>>()
 
   constructor({ hub, memberships, attendance }: JoinsOptions) {
     this.#hub = hub
@@ -46,8 +48,11 @@ export class Joins {
 
   /** Something may have changed what the person may do in the project: who may nothing any more is told and hears no more of it (C9). */
   judgeAgain(session: Session, project: ProjectId): void {
-    // A join that is under way may have asked before the change.
-    if (session.joinedProjects.has(project) || session.hasTurn(project)) session.inTurn(project, () => this.#judgeAgain(session, project))
+    if (!session.joinedProjects.has(project) && !session.hasTurn(project)) return
+    // A join that is under way may have asked before the change, and what it waits for may take long: it asks once more before it lets in.
+    const doubted = this.#doubted.get(session) ?? new Set()
+    this.#doubted.set(session, doubted.add(project))
+    session.inTurn(project, () => this.#judgeAgain(session, project))
   }
 
   async #join(session: Session, project: ProjectId, { ref, since, presence }: Join): Promise<void> {
@@ -56,10 +61,14 @@ export class Joins {
     // Whoever joins again hears nothing until the new `joined`, and has left when there is none (J6).
     this.#hub.leave(session, project)
     // The principal of then: it may have been refreshed meanwhile.
-    const judge = async () => (session.state.kind === 'open' ? this.#memberships.role(session.state.principal, project) : null)
+    const judge = async () => {
+      this.#doubted.get(session)?.delete(project)
+      return session.state.kind === 'open' ? this.#memberships.role(session.state.principal, project) : null
+    }
+    const isJudged = () => !this.#doubted.get(session)?.has(project)
     try {
       if (presence) assertState(presence)
-      const outcome = await this.#hub.join(session, { project, ref, since: since ?? null, judge })
+      const outcome = await this.#hub.join(session, { project, ref, since: since ?? null, judge, isJudged })
       if (outcome === 'refused') throw new AppError('FORBIDDEN')
       if (outcome === 'joined') this.#attendance.joined(session, project, presence)
     } catch (error) {

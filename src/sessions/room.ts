@@ -56,6 +56,8 @@ export interface Entrance {
   readonly role: Role
   /** The last event it has; null: it knows nothing. */
   readonly since: Position | null
+  /** Whether the role is still what it may do here. */
+  readonly isJudged: () => boolean
 }
 
 /** Where a member begins to hear: after a position that it has, or with a snapshot of that position or later. */
@@ -142,10 +144,10 @@ export class Room {
 
   /**
    * Sends the member `joined` and makes it a member. `refused`: there is no such project; `closed`: its socket ended meanwhile; `broken`:
-   * the history did, or went on too fast; ask again.
+   * the history did, or went on too fast, or the role is in doubt; ask again.
    * @throws AppError `BUS_UNAVAILABLE`, and what the snapshot throws.
    */
-  async admit(member: Member, { ref, role, since }: Entrance): Promise<'joined' | 'refused' | 'closed' | 'broken'> {
+  async admit(member: Member, { ref, role, since, isJudged }: Entrance): Promise<'joined' | 'refused' | 'closed' | 'broken'> {
     const generation = this.#generation
     const startedAt = this.#options.clock.now()
     const start = (since && (await this.#resume(since, generation))) ?? (await this.#begin(since))
@@ -153,7 +155,7 @@ export class Room {
     for (;;) {
       while (member.isBackedUp) await member.drained()
       if (!member.socket.isOpen) return 'closed'
-      if (generation !== this.#generation || start.generation !== generation) return 'broken'
+      if (generation !== this.#generation || start.generation !== generation || !isJudged()) return 'broken'
       const welcome = this.#welcome(member.codec, start)
       if (!welcome) {
         if (!(await this.#stream.read(start.position))) return 'broken'

@@ -118,7 +118,13 @@ class Rig {
   /** Begins a join; resolves when the promises that need no answer have settled. */
   async join(member: Listener, since: Position | null = null): Promise<void> {
     member.isJoining = true
-    const joined = this.hub.join(member, { project: this.project, ref: ++member.ref, since, judge: async () => 'analyst', isJudged: () => true })
+    const joined = this.hub.join(member, {
+      project: this.project,
+      ref: ++member.ref,
+      since,
+      judge: async () => 'analyst',
+      isJudged: () => true,
+    })
     void joined.finally(() => {
       member.isJoining = false
     })
