@@ -97,7 +97,8 @@ export class Checker {
       const { epoch, history } = this.#history.current(project)
       const { events, values, newest } = history
       if (place.position.epoch !== epoch) this.#fault(`[D8] stands in epoch ${place.position.epoch} of ${project}, not in ${epoch}`)
-      else if (!place.histories.includes(history)) this.#fault(`[D8] has heard of ${project} what the bus has lost`)
+      else if (!this.#history.heirs(project, place.histories, place.position.seq, place.values).includes(history))
+        this.#fault(`[D8] has heard of ${project} what the bus has lost`)
       else if (place.position.seq !== events.length) this.#fault(`[D2] stands at ${place.position.seq} of ${events.length} in ${project}`)
       const live = [...newest].filter(([key, version]) => values.get(key)!.get(version) !== 'null').sort()
       const heard = [...place.values].filter(([key]) => place.live.has(key)).sort()
@@ -204,6 +205,8 @@ export class Checker {
     this.#follow(project, place, events)
     const { seq, id } = place.position
     if (seq !== position.seq || id !== position.id) this.#fault(`[J3] joined at ${position.seq} has events up to ${seq}`)
+    // A bus that went back has gone on with older versions, and who begins anew in it may begin with them.
+    if (mode === 'snapshot' && this.#history.told(project, position.epoch).length > 1) this.#forgetVersions(project)
     this.#places.set(project, place)
     if (latest.some(({ data }) => data === null)) this.#fault('[D4] a value that is gone in joined')
     this.#apply(project, place, latest)
@@ -212,6 +215,7 @@ export class Checker {
   /** Directly after the place, each as it was published (D1, D2). */
   #follow(project: string, place: Place, events: readonly Event[]): void {
     const { epoch } = place.position
+    place.histories = this.#history.heirs(project, place.histories, place.position.seq, place.values)
     for (const { seq, id, type, data } of events) {
       if (seq !== place.position.seq + 1) this.#fault(`[D2] ${seq} follows ${place.position.seq} in ${project}`)
       const { length } = JSON.stringify(data)
@@ -252,12 +256,16 @@ export class Checker {
     }
   }
 
-  /** What it has heard may have been told by some of what its epoch was. */
+  /** What it hears may be told by some of what its epoch was. */
   #narrow(place: Place, fault: string, isTold: (history: EpochHistory) => boolean): void {
     if (place.histories.length === 1 && isTold(place.histories[0]!)) return
     const told = place.histories.filter(isTold)
     if (told.length === 0) this.#fault(fault)
     else place.histories = told
+  }
+
+  #forgetVersions(project: string): void {
+    for (const known of this.#versions.keys()) if (known.startsWith(project)) this.#versions.delete(known)
   }
 
   #forget(): void {

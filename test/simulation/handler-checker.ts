@@ -7,6 +7,8 @@ import type { Situations } from './situations.js'
 /** What is stored of a project: how many facts, each numbered from 1 in the order of commits. */
 export type CountFacts = (project: string) => number
 
+const NO_VERSIONS: ReadonlyMap<string, number> = new Map()
+
 interface Place {
   readonly position: Position
   /** What its epoch may have been: one thing, unless the bus went back. */
@@ -103,7 +105,7 @@ export class HandlerChecker {
 
   /** What stands before `seq` and was handled already comes to no handler. */
   #pass(place: Place, seq: number): Place {
-    let passed = place
+    let passed = { ...place, histories: this.#history.heirs(this.#project, place.histories, place.position.seq, NO_VERSIONS) }
     for (let next = place.position.seq + 1; next < seq; next++) {
       const histories = passed.histories.filter(({ events }) => this.#handled.has(events[next - 1]?.id ?? ''))
       const [first] = histories

@@ -58,14 +58,25 @@ export class History {
     return new Map([...this.#current].map(([project, history]) => [project, copyOf(history)]))
   }
 
-  /** The bus has gone back to what it was then. */
+  /** The bus has gone back to what it was then. A dump is good for once. */
   restore(dump: HistoryDump): void {
-    for (const [project, history] of dump) this.#continue(project, copyOf(history))
+    for (const [project, history] of dump) this.#continue(project, history)
   }
 
   /** All that the epoch was. */
   told(project: string, epoch: string): readonly EpochHistory[] {
     return this.#told.get(`${project} ${epoch}`) ?? []
+  }
+
+  /** All that may follow what somebody has heard of one of these, up to this event and these versions: whatever tells the same so far. */
+  heirs(project: string, heard: readonly EpochHistory[], seq: number, versions: ReadonlyMap<string, number>): readonly EpochHistory[] {
+    const [first] = heard
+    const told = first ? this.told(project, first.epoch) : []
+    if (!first || told.length === heard.length) return heard
+    return told.filter(({ events, values }) => {
+      for (let at = seq - 1; at >= 0; at--) if (events[at]?.id !== first.events[at]?.id) return false
+      return [...versions].every(([key, version]) => values.get(key)?.get(version) === first.values.get(key)?.get(version))
+    })
   }
 
   /** What the epoch was, where it was one thing. */

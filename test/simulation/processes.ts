@@ -22,13 +22,16 @@ import { SocketPairs } from './socket-pair.js'
 
 const CLIENTS = 5
 const PROJECTS = 2
-const STEPS = 100
+const STEPS = 90
 /** A silent project is looked at within 4 s (D7), a dead connection is found within 3 s and replaced (D9). */
 const HEALING_MS = 8_000
 /** A revocation is obeyed within a second (C9), and what was published just before it may be on its way. */
 const OBEYED_MS = 1_100
 /** What was said while the database had trouble has been heard by then. */
 const LATE_MS = 6_000
+
+/** The server looks after its sessions once a second. */
+const SWEEPS_MS = 2_000
 
 const THROWN = new Error('a handler throws')
 
@@ -52,8 +55,8 @@ const STEPS_BY_WEIGHT = {
   swallow: 2,
   swallowAll: 0.5,
   standStill: 1,
-  copy: 3,
-  restart: 1.5,
+  copy: 5,
+  restart: 2.5,
   empty: 0.5,
   loseKey: 1.5,
   trouble: 3,
@@ -260,10 +263,11 @@ class Processes {
     if (network.isDown) return
     const situations = this.#situations
     const chance = this.#random.next()
-    network.restart(this.#random.below(4_000), () => {
+    // Mostly soon, when others may have published anew before somebody has noticed.
+    network.restart(this.#random.below(this.#random.chance(0.6) ? 200 : 4_000), () => {
       const copy = this.#copy
-      if (chance < 0.3) situations.count('Redis restarts with its data')
-      else if (chance < 0.5) {
+      if (chance < 0.2) situations.count('Redis restarts with its data')
+      else if (chance < 0.35) {
         network.redis.restore(new Map())
         situations.count('Redis restarts empty')
       } else if (copy) {
@@ -380,7 +384,7 @@ class Processes {
     const random = this.#random
     return Array.from({ length: count }, () => {
       const data = { n: ++this.#published, pad: 'x'.repeat(random.chance(0.2) ? 1_500 : 20) }
-      if (random.chance(0.3)) return { type: 'demo.value', key: `k/${random.below(4)}`, data: random.chance(0.2) ? null : data }
+      if (random.chance(0.4)) return { type: 'demo.value', key: `k/${random.below(3)}`, data: random.chance(0.2) ? null : data }
       return { type: 'demo.event', data, ...(random.chance(0.6) && { id: `given-${this.#published}` }) }
     })
   }
@@ -523,8 +527,12 @@ class Processes {
 
   /** Everybody goes, and nothing is left. */
   async #end(): Promise<void> {
-    for (const { client } of this.#clients) client.close()
-    await this.#clock.advance(GRACE_MS + HEARTBEAT.intervalMs + HEARTBEAT.timeoutMs)
+    for (const { client, sockets } of this.#clients) {
+      client.close()
+      // Also those of whom only the client knows that they are gone.
+      for (const socket of sockets) readAgain(socket)
+    }
+    await this.#clock.advance(GRACE_MS + HEARTBEAT.intervalMs + HEARTBEAT.timeoutMs + SWEEPS_MS)
     for (const { name, live, transport } of this.#processes) {
       const { sessions, slow, unsentBytes, subscriptions } = live.census
       if (sessions + slow + unsentBytes + subscriptions + transport.topics.size > 0) {

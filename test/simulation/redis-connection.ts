@@ -84,8 +84,10 @@ export class RedisConnection extends EventEmitter {
   /** The process at this end is gone: it hears nothing any more. */
   die(): void {
     this.isDead = true
-    this.channels.clear()
+    this.#no++
     this.status = 'end'
+    this.channels.clear()
+    this.#network.connections.delete(this)
   }
 
   /** A message of a channel arrives after `delayMs`, `isLate`: whatever comes before it. */
@@ -222,7 +224,7 @@ export class RedisConnection extends EventEmitter {
       this.#sentUntil = this.#network.carry(this.#sentUntil, () => {
         // What a connection that is cut has sent may arrive all the same.
         if (this.#network.isDown) return
-        if (no !== this.#no ? this.isDead || random.chance(0.5) : this.isSwallowing) return
+        if (no !== this.#no ? random.chance(0.5) : this.isSwallowing) return
         this.#network.whenRunning(() => {
           const answer = this.#run(commands, no)
           if (no !== this.#no) situations.count('an answer is lost')

@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest'
+import { isLong } from '../support/long.js'
+import { simulateProcesses } from './processes.js'
+import { PROCESS_SITUATIONS, Situations } from './situations.js'
+
+const SEEDS = isLong ? 3_000 : 500
+const PROCESSES = 3
+
+/** What was wrong once, and what it was. */
+const FOUND = {
+  25: 'an older copy of Redis brought back an epoch that every session had left',
+}
+
+const run = async (seed: number, situations: Situations) =>
+  expect(
+    await simulateProcesses(seed, PROCESSES, situations),
+    `npm run simulate -- --processes ${PROCESSES} --seeds 1 --seed ${seed}`,
+  ).toEqual([])
+
+test.each(Object.entries(FOUND))('[D2] [D4] [B5] seed %s: %s', async (seed) => run(Number(seed), new Situations([])))
+
+test('[D2] [D4] [D7] [D8] [C9] [B4] [P3] [P4] whatever happens to processes, Redis and database, each client hears what it was promised, once and in order', {
+  timeout: 300_000,
+}, async () => {
+  const situations = new Situations(PROCESS_SITUATIONS)
+  for (let seed = 1; seed <= SEEDS; seed++) await run(seed, situations)
+  console.log(`${SEEDS} simulations of ${PROCESSES} processes:\n${situations}`)
+  expect(situations.missing).toEqual([])
+})
