@@ -57,13 +57,19 @@ export function entityIn(data: object): ReturnType<typeof entityOf> | null {
   return null
 }
 
+interface Known {
+  readonly version: number
+  readonly state: string
+  readonly isOld: boolean
+}
+
 /** One person with one client. */
 class Listener {
   readonly no: number
   readonly #log: LogWriter
   readonly #client: LiveClient
   readonly #rooms = new Map<string, Room>()
-  readonly #entities = new Map<string, Map<string, readonly [number, string]>>()
+  readonly #entities = new Map<string, Map<string, Known>>()
   readonly heard = new Set<string>()
   #socket: WebSocket | null = null
   #roomNo = 0
@@ -108,11 +114,12 @@ class Listener {
     const roomNo = ++this.#roomNo
     const room = this.#client.join(project)
     this.#rooms.set(project, room)
-    // What was known before a membership was taken may have changed since.
-    const entities = new Map<string, readonly [number, string]>()
+    const entities = this.#entities.get(project) ?? new Map<string, Known>()
     this.#entities.set(project, entities)
+    // What was known before a membership was taken may have changed since, until something newer is heard.
+    for (const [entity, known] of entities) entities.set(entity, { ...known, isOld: true })
     const note = (seen: ReturnType<typeof entityOf> | null) => {
-      if (seen && seen.version >= (entities.get(seen.entity)?.[0] ?? 0)) entities.set(seen.entity, [seen.version, seen.state])
+      if (seen && seen.version >= (entities.get(seen.entity)?.version ?? 0)) entities.set(seen.entity, { ...seen, isOld: false })
     }
     room.onJoined(({ snapshot, position: { epoch, seq } }) => {
       const mode = snapshot === null ? 'resumed' : 'snapshot'
@@ -155,7 +162,8 @@ class Listener {
   finish(): void {
     this.#isClosing = true
     for (const [project, room] of this.#rooms) {
-      const entities: Mirror = Object.fromEntries(this.#entities.get(project)!)
+      const known = [...this.#entities.get(project)!].filter(([, { isOld }]) => !isOld)
+      const entities: Mirror = Object.fromEntries(known.map(([entity, { version, state }]) => [entity, [version, state]]))
       const data = room.latest('till/1').value
       const values = data === null ? {} : { 'till/1': Number(data.version) }
       if (room.phase !== 'left') this.#log.write({ kind: 'mirror', at: Date.now(), client: this.no, project, entities, values })

@@ -79,8 +79,8 @@ const valued = (second: number, version: number): Of<'valued'> => ({
   version,
 })
 const row = (entity: string, version: number, state: string): Of<'row'> => ({ kind: 'row', project: PROJECT, entity, version, state })
-const revoked = (second: number): Of<'revoked'> => ({ kind: 'revoked', from: at(second), at: at(second), project: PROJECT, user: 'ana' })
-const granted = (second: number): Of<'granted'> => ({ kind: 'granted', from: at(second), at: at(second), project: PROJECT, user: 'ana' })
+const revoked = (second: number): Entry => ({ kind: 'revoked', from: at(second), at: at(second), project: PROJECT, user: 'ana' })
+const granted = (second: number): Entry => ({ kind: 'granted', from: at(second), at: at(second), project: PROJECT, user: 'ana' })
 const left = (second: number): Of<'left'> => ({ kind: 'left', at: at(second), client: 1, project: PROJECT, reason: 'revoked' })
 const mirror: Of<'mirror'> = {
   kind: 'mirror',
