@@ -52,7 +52,7 @@ export function JobsPage({ room, state, blocked }: OpenProjectProps) {
       </div>
       {active !== undefined && <JobCard room={room} job={active} mayWork={mayWork} summary={null} />}
       {error !== null && <Failure error={error} onRetry={() => void load(older === null ? null : cursor)} />}
-      {older === null && error === null && <Skeleton kind="rows" />}
+      {older === null && error === null && jobs.length === 0 && <Skeleton kind="rows" />}
       {isEmpty && (
         <Empty
           title="No job yet"

@@ -59,7 +59,7 @@ export function MatchPage({ room, state, blocked, user }: OpenProjectProps) {
 
   const open = (id: string) => {
     setChosen(id)
-    setCovering(true)
+    setCovering(isNarrow)
   }
 
   /** Decides, and goes on to what is open below; with `stay` the selection is no row of the list. */
@@ -298,7 +298,7 @@ function NothingHere(props: {
           </a>
         }
       >
-        Every suggestion is decided, but rows were imported since the last job. Match again to find their pairs.
+        Every suggestion is decided, but not every row was compared. Match again to find their pairs.
       </Empty>
     )
   }

@@ -170,9 +170,11 @@ function Least({ rows }: { readonly rows: readonly MatchRow[] }) {
               <span class="clip muted">{row.right.text}</span>
             </td>
             <td class="num">
-              {row.left.amount !== null && formatAmount(row.left.amount, null)}
+              {row.left.amount !== null && formatAmount(row.left.amount, row.currency)}
+              <span class="code"> {currencyCode(row.currency)}</span>
               <br />
-              <span class="muted">{row.right.amount !== null && formatAmount(row.right.amount, null)}</span>
+              <span class="muted">{row.right.amount !== null && formatAmount(row.right.amount, row.currency)}</span>
+              <span class="code"> {currencyCode(row.currency)}</span>
             </td>
           </tr>
         ))}

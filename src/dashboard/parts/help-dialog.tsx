@@ -20,7 +20,7 @@ const GROUPS: readonly { readonly title: string; readonly keys: readonly (readon
   {
     title: 'Everywhere',
     keys: [
-      ['/', 'to the filters; by hand: to the search'],
+      ['/', 'to the search; of breaks: to the filters'],
       ['a', 'assign a break to me'],
       ['g o', 'overview'],
       ['g m', 'match'],

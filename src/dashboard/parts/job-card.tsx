@@ -108,8 +108,7 @@ function WhatIsLeft({ project, summary }: { readonly project: string; readonly s
     <>
       {unmatched > 0 && (
         <p>
-          <strong>{formatCounted(unmatched, 'row')} not compared yet</strong>: imported, or set free, since this job. Match again to find
-          their pairs.
+          <strong>{formatCounted(unmatched, 'row')} not compared yet.</strong> Match again to find their pairs.
         </p>
       )}
       {suggestions + breaks > 0 && (

@@ -36,7 +36,7 @@ export function MatchFilters({
           id="search"
           type="search"
           maxLength={200}
-          placeholder="Amount, id, reference, name, memo"
+          placeholder="Amount or text"
           value={typed}
           onInput={(event) => setTyped(event.currentTarget.value)}
           onKeyDown={(event) => event.key === 'Escape' && event.currentTarget.blur()}

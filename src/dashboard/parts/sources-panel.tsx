@@ -41,7 +41,7 @@ export function SourcesPanel(props: { readonly room: Room; readonly mayWork: boo
   return (
     <section class="panel">
       <div class="panel__head">
-        <h2>{isImport ? 'Imported already' : 'Sources'}</h2>
+        <h2>{isImport ? 'Already here' : 'Sources'}</h2>
         {mayWork && !isImport && (
           <a class="link-button" href={routeHref(room.id, 'import')}>
             Import

@@ -1,5 +1,5 @@
 import type { MatchExplanation } from '../../protocol/views.js'
-import { aheadWord, evidenceWord } from '../evidence.js'
+import { aheadWord, evidenceWord, levelWords } from '../evidence.js'
 import { formatAmount, formatLine, formatSigns, sentence } from '../format.js'
 
 /** Why the engine thinks so, in words: what speaks for it and against it, and what else could be meant; its figures on request. */
@@ -28,7 +28,7 @@ export function Why({ explanation, currency }: { readonly explanation: MatchExpl
                 </td>
                 <td>
                   <strong>{evidenceWord(level.weight)}</strong>
-                  <span class="muted">: {wordsOf(level.level)}</span>
+                  <span class="muted">: {levelWords(level.level)}</span>
                 </td>
               </tr>
             ))}
@@ -78,9 +78,4 @@ function Figure({ name, bits }: { readonly name: string; readonly bits: string }
       <dd>{bits.startsWith('-') ? formatSigns(bits) : `+${bits}`}</dd>
     </div>
   )
-}
-
-/** What was compared, without the engine's measures: "6 to 9 bits shared, nothing against" says "much shared, nothing against". */
-function wordsOf(level: string): string {
-  return formatSigns(level.replace(/(?:over )?\d+(?: to \d+)? bits shared/, 'some of it shared'))
 }
