@@ -52,10 +52,17 @@ export interface PoolCounts {
   readonly max: number
 }
 
+/** A connection as {@link Database.borrow} lends it. */
+export interface Connection {
+  query<Row>(text: string, values?: readonly unknown[]): Promise<Row[]>
+}
+
 /** A pool and Prisma over it, opened and closed together. */
 export interface Database {
   readonly db: Db
   poolCounts(): PoolCounts
+  /** Lends a connection for statements that Prisma does not know; nothing else uses it meanwhile. */
+  borrow<Result>(work: (connection: Connection) => Promise<Result>): Promise<Result>
   close(): Promise<void>
 }
 
@@ -99,6 +106,18 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   }
   return {
     db,
+    async borrow(work) {
+      const client = await pool.connect()
+      try {
+        // The rows are what the statement names.
+        return await work({
+          query: async <Row>(text: string, values: readonly unknown[] = []) =>
+            (await client.query({ text, values: [...values] })).rows as Row[],
+        })
+      } finally {
+        client.release()
+      }
+    },
     poolCounts: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount, max }),
     close: () => db.$disconnect(),
   }

@@ -11,6 +11,8 @@ export interface OpenedDatabase {
   readonly db: Db
   /** The same database over connections of their own, for jobs: what they hold, no request waits for. Embedded: the same connection. */
   readonly jobs: Db
+  /** Lends one of the requests' connections. */
+  readonly borrow: Database['borrow']
   /** What each pool has now. */
   pools(): readonly PoolState[]
   /** Whether it lives in this process: one connection, nobody else. */
@@ -53,6 +55,7 @@ export async function openOwnDatabase(dataDir: string, advice?: string, observer
       return {
         db: api.db,
         jobs: api.db,
+        borrow: api.borrow,
         pools: () => [stateOf('api', api)],
         isEmbedded: true,
         async close() {
@@ -115,6 +118,7 @@ export async function openServerDatabase(url: string, use: 'sole' | 'shared', op
     return {
       db: api.db,
       jobs: (jobs ?? api).db,
+      borrow: api.borrow,
       pools: () => [stateOf('api', api), ...(jobs ? [stateOf('jobs', jobs)] : [])],
       isEmbedded: false,
       close,

@@ -6,6 +6,8 @@ import { currentTally } from './query-tally.js'
 /** A statement that was answered or refused. */
 export interface QueryEvent extends StatementIdentity {
   readonly sql: string
+  /** What stands for `$1`, `$2`, …: people's data, for nobody's eyes. */
+  readonly values: readonly unknown[]
   /** Milliseconds on its connection, without the wait for one. */
   readonly ms: number
 }
@@ -18,7 +20,7 @@ export interface QueryObserver {
 }
 
 /** The one statement form that Prisma and we use. */
-type Query = { readonly text: string } | string
+type Query = { readonly text: string; readonly values?: readonly unknown[] } | string
 type Run = (query: Query, ...rest: unknown[]) => Promise<unknown>
 
 /**
@@ -73,8 +75,8 @@ function observe(client: pg.ClientBase, observer: QueryObserver): void {
         tally.count += 1
         tally.ms += ms
       }
-      const sql = typeof query === 'string' ? query : query.text
-      observer.onQuery({ ...identify(sql), sql, ms })
+      const { text: sql, values = [] } = typeof query === 'string' ? { text: query } : query
+      observer.onQuery({ ...identify(sql), sql, values, ms })
     }
   }) as typeof client.query
 }

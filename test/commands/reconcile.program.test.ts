@@ -56,7 +56,13 @@ function start({ files, tmp, out }: Place, ...options: string[]): Program {
 /** What a run comes to that nothing disturbs: the same code in this process. */
 async function undisturbed({ left, right }: SampleFiles, key: string): Promise<ReconcileReport> {
   const done = await reconcileFiles({
-    database: { ...database, jobs: database.db, pools: () => [], isEmbedded: true },
+    database: {
+      ...database,
+      jobs: database.db,
+      borrow: () => Promise.reject(new Error('nobody borrows')),
+      pools: () => [],
+      isEmbedded: true,
+    },
     request: { files: { left, right }, mappings: {}, currency: null, isResume: false, key },
     maxRunningJobs: 1,
     bar: new ProgressBar({ write: () => undefined }),

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { identify } from '../../src/db/query-name.js'
 import { SLOW_MS, SlowQueries } from '../../src/db/slow-queries.js'
 
-const event = (sql: string, ms: number) => ({ ...identify(sql), sql, ms })
+const event = (sql: string, ms: number) => ({ ...identify(sql), sql, values: [], ms })
 
 test('a slow statement stands once, with its count, p95 and worst; fast ones never', () => {
   const slow = new SlowQueries()
