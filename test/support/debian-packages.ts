@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -74,6 +74,8 @@ async function unpacked(program: Program): Promise<string> {
   mkdirSync(CACHE, { recursive: true })
   // Made aside and moved, so that two runs at once cannot see half of it.
   const work = mkdtempSync(join(CACHE, 'unpack-'))
+  // Services run as somebody else than root.
+  chmodSync(work, 0o755)
   try {
     const root = join(work, 'root')
     for (const archive of await download(program.package, work)) await run('dpkg', ['-x', archive, root])
