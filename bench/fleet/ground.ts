@@ -19,6 +19,8 @@ export interface GroundOptions {
   readonly work?: number
   /** Projects. */
   readonly rooms: number
+  /** The processes reach Redis by {@link Ground.wire} only, at the cost of this process's time. */
+  readonly isWired?: boolean
 }
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
@@ -28,7 +30,7 @@ const TICKS_PER_SECOND = 100
 /** A Redis, a database, processes of the built program over them, and projects; of one scenario alone. */
 export class Ground {
   readonly rooms: string[] = []
-  /** Between the processes and Redis. */
+  /** To Redis. */
   readonly wire: TcpProxy
   /** What publishes and asks goes here: the processes in turn. */
   readonly balancer: TcpProxy
@@ -49,6 +51,7 @@ export class Ground {
     readonly database: { readonly url: string; drop(): Promise<void> }
     readonly redis: StartedService
     readonly ports: ReadonlyMap<string, number>
+    readonly isWired: boolean
   }) {
     this.wire = parts.wire
     this.balancer = parts.balancer
@@ -59,16 +62,21 @@ export class Ground {
     this.#ports = parts.ports
     const secret = randomBytes(32).toString('hex')
     this.#authority = new TokenAuthority({ secret: Buffer.from(secret) })
-    this.#environment = { DATABASE_URL: this.databaseUrl, REDIS_URL: this.wire.url, AUTH_JWT_SECRET: secret, RATE_LIMIT_FACTOR: '0' }
+    this.#environment = {
+      DATABASE_URL: this.databaseUrl,
+      REDIS_URL: parts.isWired ? this.wire.url : this.redisUrl,
+      AUTH_JWT_SECRET: secret,
+      RATE_LIMIT_FACTOR: '0',
+    }
   }
 
-  static async open({ serve, work = 0, rooms }: GroundOptions): Promise<Ground> {
+  static async open({ serve, work = 0, rooms, isWired = false }: GroundOptions): Promise<Ground> {
     const [database, redis] = await Promise.all([createServerDatabase(), startRedis()])
     const ports = new Map<string, number>()
     for (let no = 1; no <= serve; no++) ports.set(`serve ${no}`, await freePort())
     const wire = await TcpProxy.open(redis.url)
     const balancer = await TcpProxy.open(...[...ports.values()].map((port) => `http://127.0.0.1:${port}`))
-    const ground = new Ground({ wire, balancer, database, redis, ports })
+    const ground = new Ground({ wire, balancer, database, redis, ports, isWired })
     await promisify(execFile)(process.execPath, [MAIN, 'migrate'], { env: { ...process.env, ...ground.#environment } })
     const names = [...ports.keys(), ...Array.from({ length: work }, (_, index) => `work ${index + 1}`)]
     await Promise.all(names.map((name) => ground.start(name)))

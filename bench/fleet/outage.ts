@@ -16,7 +16,7 @@ const IDLE_CPU_MORE = 5
 
 /** Redis dies under load and comes back empty; then it falls silent with its connections open; then it dies while nobody publishes. */
 export async function outage(): Promise<Scenario> {
-  const ground = await Ground.open({ serve: 2, rooms: ROOMS })
+  const ground = await Ground.open({ serve: 2, rooms: ROOMS, isWired: true })
   const load = new Child<SessionsCommand>('../fleet/sessions.js', [])
   try {
     const pids = [...ground.members.values()].map(({ pid }) => pid)
