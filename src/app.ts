@@ -16,12 +16,14 @@ import { type Backlog, readBacklog } from './db/backlog.js'
 import { newestBusProofMs, recordBusProof } from './db/bus-proof.js'
 import type { Db } from './db/client.js'
 import { isSessionLive } from './db/credentials.js'
+import { IndexAdvisor } from './db/index-advisor.js'
 import { releaseAllLeases } from './db/job-chunks.js'
 import { findJobIds } from './db/jobs.js'
 import { mayPublish } from './db/members.js'
 import { requireMigrated } from './db/migrate.js'
 import { openOwnDatabase, openServerDatabase } from './db/open.js'
 import { hasPendingOutbox, outboxStore, queuePublications, sweepOutbox } from './db/outbox.js'
+import { QueryWatch } from './db/query-watch.js'
 import { readRevocations, sweepRevocations } from './db/revocations.js'
 import { sweepAbandonedSources } from './db/sources.js'
 import { readRevision } from './db/summary.js'
@@ -101,13 +103,6 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     const secret = loadSecret(config)
     const slots = config.DATABASE_URL === undefined ? 1 : Math.max(1, availableParallelism() - 1)
 
-    const database = await openDatabase(config, slots)
-    stops.push(() => database.close())
-    const { db, jobs, isEmbedded } = database
-    if (config.REDIS_URL !== undefined) await requireMigrated(db)
-    if (isEmbedded) await releaseAllLeases(db)
-    await sweepAbandonedSources(db, isEmbedded ? 'all' : 'stale')
-
     const metrics = new Metrics({
       version: VERSION,
       role: config.ROLE,
@@ -115,9 +110,24 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
       closeCodes: Object.values(CLOSE_CODES),
     })
     const report = new AdminReport()
+    const statements = new QueryWatch({
+      onQuery: (name, seconds) => metrics.database.queried(name, seconds),
+      onSlow: () => metrics.database.slowQuery(),
+      onAcquire: (seconds) => metrics.database.acquired(seconds),
+    })
+    const database = await openDatabase(config, slots, statements)
+    stops.push(() => database.close())
+    const { db, jobs, isEmbedded } = database
+    if (config.REDIS_URL !== undefined) await requireMigrated(db)
+    if (isEmbedded) await releaseAllLeases(db)
+    await sweepAbandonedSources(db, isEmbedded ? 'all' : 'stale')
+
     watchBacklog(db, metrics, report)
     metrics.database.pools.from(() => database.pools())
     report.add('pools', () => database.pools())
+    report.add('slowQueries', () => statements.slow.list())
+    const advisor = new IndexAdvisor({ borrow: database.borrow, frequent: (minCount) => statements.hot.list(minCount) })
+    report.add('indexAdvice', () => advisor.advise())
     const retention = { streamMaxEvents: config.STREAM_MAX_EVENTS, streamMaxAgeMs: config.STREAM_MAX_AGE_MS }
     let delivery: Delivery = 'proven'
     // Until there are sessions to tell.
@@ -325,13 +335,14 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
   }
 }
 
-function openDatabase(config: Config, slots: number): ReturnType<typeof openOwnDatabase> {
-  if (config.DATABASE_URL === undefined) return openOwnDatabase(config.DATA_DIR)
+function openDatabase(config: Config, slots: number, observer: QueryWatch): ReturnType<typeof openOwnDatabase> {
+  if (config.DATABASE_URL === undefined) return openOwnDatabase(config.DATA_DIR, undefined, observer)
   return openServerDatabase(config.DATABASE_URL, config.REDIS_URL === undefined ? 'sole' : 'shared', {
     ...(config.ROLE === 'work' && { apiConnections: WORKER_API_CONNECTIONS }),
     // Each slot's own, one for the queue and one for what a job tells.
     jobConnections: config.ROLE === 'serve' ? 0 : slots + 2,
     applicationName: `tallyroom ${config.ROLE}`,
+    observer,
   })
 }
 
