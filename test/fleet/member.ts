@@ -11,6 +11,8 @@ export interface FleetMember {
   /** `http://localhost:PORT`; null for a worker. */
   readonly origin: string | null
   readonly pid: number
+  /** Where its admin port is, `http://127.0.0.1:PORT`, once it has said so. */
+  readonly adminAddress: Promise<string>
   /** Its exit code, or the signal that killed it. */
   readonly ended: Promise<number | NodeJS.Signals>
   /** Answers its exit code, or null when it was killed. */
@@ -31,11 +33,17 @@ export async function startMember(
   })
   const ended = (once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>).then(([code, signal]) => code ?? signal!)
   const said: string[] = []
+  let tellAdmin: (address: string) => void = () => undefined
+  const adminAddress = new Promise<string>((resolve) => {
+    tellAdmin = resolve
+  })
   const open = new Promise<string | null>((resolve) => {
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
         said.push(line)
         onLine(line)
+        const admin = /readiness at (\S+)\/readyz/.exec(line)?.[1]
+        if (admin !== undefined) tellAdmin(admin)
         if (line.startsWith('working on jobs')) resolve(null)
         const address = /^Tallyroom is open at (\S+)/.exec(line)?.[1]
         if (address !== undefined) resolve(address)
@@ -47,6 +55,7 @@ export async function startMember(
   return {
     origin,
     pid: child.pid!,
+    adminAddress,
     ended,
     async stop() {
       child.stdin.end()
