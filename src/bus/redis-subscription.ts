@@ -1,6 +1,6 @@
 import type { ProjectId } from '../ids.js'
 import { TOMBSTONE_BODY } from '../protocol/events.js'
-import type { BusEvent, BusHead, BusLatest, BusListener, BusMessage, BusState } from './bus.js'
+import { type BusEvent, type BusHead, type BusLatest, type BusListener, type BusMessage, type BusState, TOMBSTONE_MS } from './bus.js'
 
 /** One atomic look at a project: the head, the events from a `seq` on, all latest values with their tombstones. */
 export interface ProjectSource {
@@ -25,6 +25,16 @@ const MAX_BUFFERED_MESSAGES = 10_000
 /** Events whose ids are known, to tell a repeated one from another one in its place. */
 const MAX_KNOWN_IDS = 256
 const MAX_PAST_EPOCHS = 32
+const MAX_KNOWN_GONE = 1_000
+/** A value so young was not gone for {@link TOMBSTONE_MS}, however far the clocks are apart: it is there, or its tombstone is. */
+const YOUNG_MS = TOMBSTONE_MS / 2
+
+/** What a key was when it was heard of last. */
+interface Known {
+  readonly version: number
+  readonly type: string
+  readonly at: string
+}
 
 /**
  * What one process knows of one project. Pub/sub may drop a message (connection lost, buffer full); each carries `n`, so
@@ -41,7 +51,9 @@ export class RedisSubscription {
   #state: 'reading' | 'live' | 'stale' | 'closed' = 'stale'
   #head: BusHead | null = null
   /** Of the live values only: keys come and go for as long as the subscription lasts. */
-  #versions = new Map<string, { readonly version: number; readonly type: string }>()
+  #versions = new Map<string, Known>()
+  /** The last ones that went: who went back brings them back. */
+  readonly #gone = new Map<string, Known>()
   /** Of the last events, by `seq`. */
   readonly #ids = new Map<number, string>()
   /** Epochs before this one: an older copy brings one of them back. */
@@ -110,7 +122,7 @@ export class RedisSubscription {
       const known = this.#head
       let reading = await read(known.seq)
       const { epoch } = reading.head
-      const hasGoneBack = epoch === known.epoch ? isAnother(reading, known) : this.#past.has(epoch)
+      const hasGoneBack = epoch === known.epoch ? this.#isAnother(reading, known) : this.#past.has(epoch)
       if (hasGoneBack) {
         // It went back: who has seen what it has lost must not go on in it, and neither must the others (B5).
         await endEpoch(epoch)
@@ -146,7 +158,7 @@ export class RedisSubscription {
   #merge(reading: ProjectReading, known: BusHead): 'same' | 'changed' {
     const { head, latest } = reading
     const events = reading.events.filter(({ seq }) => seq > known.seq)
-    const isOther = head.epoch !== known.epoch || isAnother(reading, known)
+    const isOther = head.epoch !== known.epoch || this.#isAnother(reading, known)
     // Without the entry at which we stand nobody knows whether what follows it follows what we have.
     const isProven = head.seq === known.seq || known.seq === 0 || events.length < reading.events.length
     if (isOther || !isProven || events.length !== head.seq - known.seq) {
@@ -180,7 +192,9 @@ export class RedisSubscription {
     }
     if (head.seq > 0) this.#ids.set(head.seq, head.id)
     this.#head = head
-    this.#versions = new Map(liveOf(latest).map(({ key, version, type }) => [key, { version, type }]))
+    this.#versions = new Map()
+    this.#gone.clear()
+    for (const value of latest) this.#knowValue(value)
   }
 
   #pass(message: BusMessage): void {
@@ -188,11 +202,35 @@ export class RedisSubscription {
     const { seq, id } = last ?? this.#head ?? { seq: 0, id: '' }
     this.#head = { epoch: message.epoch, seq, id, n: message.n }
     this.#know(message.events)
-    for (const { key, version, type, body } of message.latest) {
-      if (body === TOMBSTONE_BODY) this.#versions.delete(key)
-      else this.#versions.set(key, { version, type })
-    }
+    for (const value of message.latest) this.#knowValue(value)
     this.#listener.onMessage(message)
+  }
+
+  #knowValue({ key, version, type, at, body }: BusLatest): void {
+    this.#versions.delete(key)
+    this.#gone.delete(key)
+    if (body !== TOMBSTONE_BODY) this.#versions.set(key, { version, type, at })
+    else if (this.#gone.set(key, { version, type, at }).size > MAX_KNOWN_GONE) {
+      const [oldest = ''] = this.#gone.keys()
+      this.#gone.delete(oldest)
+    }
+  }
+
+  /**
+   * Whether a history of the same epoch is not the one that was seen: behind it, or with another event in the same place, or with values that
+   * are older. It may have gone on since, by as many messages as it has lost.
+   */
+  #isAnother({ head, events, latest }: ProjectReading, known: BusHead): boolean {
+    if (head.n < known.n || head.seq < known.seq) return true
+    const own = head.seq === known.seq ? head : events.find(({ seq }) => seq === known.seq)
+    if (own !== undefined && own.id !== known.id) return true
+    const found = new Map(latest.map((value) => [value.key, value]))
+    const youngest = Date.now() - YOUNG_MS
+    return [...this.#versions, ...this.#gone].some(([key, { version, at }]) => {
+      const value = found.get(key)
+      const isSame = value !== undefined && (value.version > version || (value.version === version && value.at === at))
+      return !isSame && Date.parse(at) > youngest
+    })
   }
 
   #know(events: readonly BusEvent[]): void {
@@ -213,13 +251,6 @@ export class RedisSubscription {
     }
     for (const message of waiting) this.receive(message)
   }
-}
-
-/** Whether a history of the same epoch is not the one that was seen: behind it, or with another event in the same place. */
-function isAnother({ head, events }: ProjectReading, known: BusHead): boolean {
-  if (head.n < known.n || head.seq < known.seq) return true
-  const own = head.seq === known.seq ? head : events.find(({ seq }) => seq === known.seq)
-  return own !== undefined && own.id !== known.id
 }
 
 function liveOf(latest: readonly BusLatest[]): BusLatest[] {

@@ -183,6 +183,28 @@ test('[B5] an epoch that was left comes back with an older copy, and is ended', 
   expect(listener.lost).toHaveLength(2)
 })
 
+test.each([
+  ['an older version', [{ version: 2, body: '{"data":2}' }]],
+  ['another value under the same version', [{ version: 3, body: '{"data":"other"}', at: new Date(Date.now() + 1).toISOString() }]],
+  ['no value', []],
+])('[B5] a history that went back and then on, by as many messages as it has lost, is found by %s', async (_, stored) => {
+  for (const heard of ['{"data":3}', TOMBSTONE_BODY]) {
+    const redis = new FakeRedis()
+    const listener = new Listener()
+    const project = newId<BusMessage['project']>()
+    const subscription = new RedisSubscription(project, listener, redis.answering)
+    await subscription.begin()
+    await new Promise(setImmediate)
+    const value = { key: 'k', version: 3, type: 'a.b', at: new Date().toISOString(), body: heard }
+    subscription.receive({ project, epoch: 'one', n: ++redis.n, events: [], latest: [value] })
+    for (const other of stored) redis.latest.set('k', { ...value, ...other })
+    redis.n++
+    await subscription.heal()
+    expect(subscription.head?.epoch).toBe('two')
+    expect(listener.lost).toHaveLength(1)
+  }
+})
+
 test('nothing is heard after close, also of a reading that was under way', async () => {
   const redis = new FakeRedis()
   const listener = new Listener()
