@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { Bus } from './bus/bus.js'
+import { redisBusAt } from './bus/cluster-bus.js'
 import { Invalidations, JOB_RESULT_TAGS, tagsOf } from './bus/invalidations.js'
 import { MemoryBus } from './bus/memory-bus.js'
 import { OutboxPublisher } from './bus/outbox.js'
 import type { Delivery } from './bus/probe.js'
-import { RedisBus } from './bus/redis-bus.js'
 import { redisConnection } from './bus/redis-connection.js'
 import { RedisLevel } from './cache/redis-level.js'
 import { TieredCache } from './cache/tiered-cache.js'
@@ -137,7 +137,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     const bus: Bus =
       config.REDIS_URL === undefined
         ? new MemoryBus(retention)
-        : new RedisBus({
+        : await redisBusAt({
             url: config.REDIS_URL,
             ...retention,
             metrics: metrics.bus,

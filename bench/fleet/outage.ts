@@ -6,7 +6,7 @@ import { Publishing } from './publishing.js'
 import type { Delays, SessionsCommand, SessionsReport } from './sessions.js'
 
 const SESSIONS = 2_000
-const ROOMS = 100
+const ROOMS = 50
 const PER_SECOND = 500
 const AWAY_MS = 5_000
 const GIVE_UP_MS = 30_000
