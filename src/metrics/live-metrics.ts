@@ -101,6 +101,7 @@ export class LiveMetrics {
       labels: ['to'],
     })
     // A first increase is seen only from a 0.
+    for (const mode of ['snapshot', 'resumed'] as const) this.#joins.zero({ mode })
     for (const result of ['welcomed', 'abandoned']) this.#connects.add({ result }, 0)
     for (const source of ['ring', 'stream', 'snapshot'] as const) {
       this.#resumes.add({ source, result: 'ok' }, 0)

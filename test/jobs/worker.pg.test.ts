@@ -14,6 +14,7 @@ import type { JobId, ProjectId } from '../../src/ids.js'
 import type { JobView } from '../../src/protocol/views.js'
 import { Random } from '../../src/sample/random.js'
 import { createOnServer, embeddedTemplate, type TestDatabase } from '../db/test-databases.js'
+import { newMetrics, sampleOf } from '../metrics/exposition.js'
 import { isLong } from '../support/long.js'
 import { TcpProxy } from '../support/proxy.js'
 import { ANA, countsOf, expireLeases, faultsOf, importSample, queueJob, TestWorker, untilEnded, workOff } from './job-fixture.js'
@@ -58,6 +59,7 @@ describe('a worker', () => {
   let url: string
   let db: Db
   let undisturbed: { readonly job: JobView; readonly told: readonly JobView[] }
+  const metrics = newMetrics()
 
   beforeAll(async () => {
     database = await createOnServer()
@@ -66,10 +68,23 @@ describe('a worker', () => {
     const place = new URL(process.env.TEST_DATABASE_URL!)
     place.pathname = name
     url = place.href
-    undisturbed = await workOff(db, await queueJob(db, await importSample(db, { rows: ROWS })), { chunkRows: CHUNK_ROWS })
+    undisturbed = await workOff(db, await queueJob(db, await importSample(db, { rows: ROWS })), {
+      chunkRows: CHUNK_ROWS,
+      metrics: metrics.jobs,
+    })
     expect(undisturbed.told.length).toBeGreaterThan(40)
   })
   afterAll(() => database.close())
+
+  test('counts its rows and chunks, and how the job ended', async () => {
+    const { body } = await metrics.text()
+    const value = (sample: string) => sampleOf(body, `tallyroom_job_${sample}`)
+    expect(value('rows_total{kind="match"}')).toBe(undisturbed.job.total)
+    expect(value('seconds_count{kind="match",result="completed"}')).toBe(1)
+    expect(value('seconds_count{kind="match",result="failed"}')).toBe(0)
+    expect(value('chunk_seconds_count')).toBeGreaterThan(10)
+    expect(value('lease_lost_total')).toBe(0)
+  })
 
   const newJob = async () => {
     const project = await importSample(db, { rows: ROWS })
