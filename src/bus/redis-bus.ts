@@ -409,6 +409,8 @@ export class RedisBus implements Bus {
       await this.#runScript(project, 0, [])
       return this.#read(project, from, true)
     }
+    // Emptied again meanwhile: there is no history without an epoch.
+    if (head.epoch === '') throw new AppError('BUS_UNAVAILABLE', { message: 'Redis lost the project as it was read' })
     return {
       head,
       events: entriesOf(stream),

@@ -56,11 +56,13 @@ export class HandlerChecker {
     if (snapshot !== null) {
       const { epoch, seq, id } = position
       const histories = this.#history.told(this.#project, epoch).filter(({ events }) => seq === 0 || events[seq - 1]?.id === id)
+      const before = this.#place?.position.epoch
       this.#place = { position, histories }
       if (this.#countFacts === null) return
       const facts = snapshot.project.version - 1
-      if (facts < (this.#facts ?? 0)) this.#fault(`[J4] a snapshot of ${facts} facts after ${this.#facts}`)
-      this.#facts = facts
+      // A process that has not heard yet of another epoch may answer with what it has read in the last one.
+      if (before === epoch && facts < (this.#facts ?? 0)) this.#fault(`[J4] a snapshot of ${facts} facts after ${this.#facts}`)
+      this.#facts = Math.max(facts, this.#facts ?? 0)
     } else if (this.#place === null) this.#fault('[J4] a handler is to go on without a snapshot')
     else if (this.#place.position.epoch !== position.epoch) this.#fault('[J3] a handler is to go on in another epoch')
   }

@@ -8,7 +8,8 @@ const PROCESSES = 3
 
 /** What was wrong once, and what it was. */
 const FOUND = {
-  25: 'an older copy of Redis brought back an epoch that every session had left',
+  46: 'Redis went back and then on by as many messages, and latest values that it had lost stayed',
+  795: 'Redis was emptied between making an epoch and reading it, and a session joined an epoch without a name',
 }
 
 const run = async (seed: number, situations: Situations) =>
