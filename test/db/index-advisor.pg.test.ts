@@ -10,6 +10,7 @@ import { listRecords } from '../../src/db/records.js'
 import { readSummary } from '../../src/db/summary.js'
 import type { ProjectId, RecordId } from '../../src/ids.js'
 import { Random } from '../../src/sample/random.js'
+import { fillWithRecords } from './many-records.js'
 import { createServerDatabase } from './test-databases.js'
 
 /** Indexes of the schema that a frequent statement needs, with the columns that it needs them for. */
@@ -23,8 +24,6 @@ const NEEDED = {
 type Needed = keyof typeof NEEDED
 
 const SEED = Number(process.env.TEST_SEED ?? Date.now() % 100_000)
-const PROJECTS = 20
-const RECORDS = 20_000
 
 describe(`the index advisor, seed ${SEED}`, () => {
   let database: Database
@@ -43,36 +42,15 @@ describe(`the index advisor, seed ${SEED}`, () => {
       observer: { onQuery: (event) => watch.onQuery(event), onAcquire: () => undefined },
     })
     await migrate(database.db)
-    await fill()
+    await fillWithRecords(database.db, { projects: 20, records: 20_000 })
+    const [row] = await database.db.$queryRaw<{ project: ProjectId; record: RecordId }[]>`
+      select project_id::text as project, left_id::text as record from matches where status = 'proposed' limit 1`
+    ;({ project, record } = row!)
   })
   afterAll(async () => {
     await database.close()
     await drop()
   })
-
-  async function fill(): Promise<void> {
-    const { db } = database
-    const run = (sql: string) => db.$executeRawUnsafe(sql)
-    await run(`insert into projects (id, name) select gen_random_uuid(), 'P' || no from generate_series(1, ${PROJECTS}) no`)
-    await run(`insert into users (id, name) select 'u' || no, 'U' from generate_series(1, 2000) no`)
-    await run(`insert into members (project_id, user_id, role) select p.id, u.id, 'viewer' from users u join lateral (
-      select id from projects order by md5(id::text || u.id) limit 1) p on true`)
-    await run(`insert into sources (id, project_id, side, name, format, mapping, hash, state)
-      select gen_random_uuid(), p.id, side, 'a.csv', 'csv', '{}', gen_random_uuid(), 'ready' from projects p cross join (values ('left'), ('right')) s (side)`)
-    await run(`insert into records (id, project_id, source_id, side, row_no, external_id, amount, currency)
-      select gen_random_uuid(), s.project_id, s.id, s.side, no, 'R' || no, no, 'EUR'
-      from sources s cross join generate_series(1, ${RECORDS / PROJECTS / 2}) no`)
-    await run(`insert into matches (id, project_id, rule, cardinality, left_id, right_id, confidence, explanation, status, automatic)
-      select gen_random_uuid(), l.project_id, 'r', '1:1', l.id, r.id, (50000 + l.row_no)::numeric / 100000, '{}',
-        case when l.row_no % 2 = 0 then 'confirmed' else 'proposed' end, false
-      from records l join records r on r.project_id = l.project_id and r.row_no = l.row_no and r.side = 'right' where l.side = 'left'`)
-    await run(`insert into breaks (id, project_id, record_id, side, reason, status)
-      select gen_random_uuid(), project_id, id, side, 'no-candidate', case when row_no % 2 = 0 then 'open' else 'resolved' end from records where row_no % 3 > 0`)
-    await run('analyze')
-    const [row] = await db.$queryRaw<{ project: ProjectId; record: RecordId }[]>`
-      select project_id::text as project, left_id::text as record from matches where status = 'proposed' limit 1`
-    ;({ project, record } = row!)
-  }
 
   /** What a day of work asks, as often as counts. */
   async function work(): Promise<void> {
@@ -103,34 +81,31 @@ describe(`the index advisor, seed ${SEED}`, () => {
     expect(report.pgStatStatements).toBe('absent')
   })
 
-  test.each(chosen(SEED, 3))(
-    'names %s when it is gone, creates nothing, and is silent when it is back',
-    async (name) => {
-      const { db } = database
-      const [known] = await db.$queryRaw<{ table: string; definition: string }[]>`
+  test.each(chosen(SEED, 3))('names %s when it is gone, creates nothing, and is silent when it is back', async (name) => {
+    const { db } = database
+    const [known] = await db.$queryRaw<{ table: string; definition: string }[]>`
       select tablename as table, indexdef as definition from pg_indexes where indexname = ${name}`
-      await db.$executeRawUnsafe(`drop index ${name}`)
-      const before = await indexCount()
-      await work()
-      const { advice } = await advise()
-      const found = advice.filter(
-        ({ table, columns }) => table === known!.table && NEEDED[name].every((column, no) => columns[no] === column),
-      )
-      expect(found.map(brief), advice.map(brief).join('; ')).toHaveLength(1)
-      const [{ statement, evidence, gain, sizeBytes, writeCost }] = found as [IndexAdvice]
-      expect(statement).toMatch(/^create index concurrently on \w+ \([\w, ]+\)$/)
-      expect(evidence.map(({ kind }) => kind)).toEqual(['observed', 'measured', 'planner-estimated'])
-      expect(gain.rowsNow).toBeGreaterThan(10 * gain.rowsWith)
-      expect(sizeBytes).toBeGreaterThan(10_000)
-      expect(writeCost.indexesNow).toBeGreaterThan(0)
-      expect(JSON.stringify(advice)).not.toContain(project)
-      expect(await indexCount()).toBe(before)
-      await db.$executeRawUnsafe(known!.definition)
-      await db.$executeRawUnsafe('analyze')
-      await work()
-      expect((await advise()).advice.map(brief)).toEqual([])
-    },
-  )
+    await db.$executeRawUnsafe(`drop index ${name}`)
+    const before = await indexCount()
+    await work()
+    const { advice } = await advise()
+    const found = advice.filter(
+      ({ table, columns }) => table === known!.table && NEEDED[name].every((column, no) => columns[no] === column),
+    )
+    expect(found.map(brief), advice.map(brief).join('; ')).toHaveLength(1)
+    const [{ statement, evidence, gain, sizeBytes, writeCost }] = found as [IndexAdvice]
+    expect(statement).toMatch(/^create index concurrently on \w+ \([\w, ]+\)$/)
+    expect(evidence.map(({ kind }) => kind)).toEqual(['observed', 'measured', 'planner-estimated'])
+    expect(gain.rowsNow).toBeGreaterThan(10 * gain.rowsWith)
+    expect(sizeBytes).toBeGreaterThan(10_000)
+    expect(writeCost.indexesNow).toBeGreaterThan(0)
+    expect(JSON.stringify(advice)).not.toContain(project)
+    expect(await indexCount()).toBe(before)
+    await db.$executeRawUnsafe(known!.definition)
+    await db.$executeRawUnsafe('analyze')
+    await work()
+    expect((await advise()).advice.map(brief)).toEqual([])
+  })
 
   async function indexCount(): Promise<number> {
     const [row] = await database.db.$queryRaw<
