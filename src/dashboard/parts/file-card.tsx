@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import type { Side, SourceView } from '../../protocol/views.js'
 import type { ApiError } from '../api.js'
-import { formatCount, formatMessage } from '../format.js'
+import { formatCount, formatDate, formatMessage } from '../format.js'
 import { chooseReading, type Mapping, type Preview } from '../mapping.js'
 import { MappingForm } from './mapping-form.js'
 import { PreviewTable } from './preview-table.js'
@@ -148,7 +148,7 @@ function Problem(props: { readonly error: ApiError; readonly mapping: Mapping; r
                   class="button reading"
                   onClick={() => onMapping(chooseReading(mapping, problem.path, reading.value))}
                 >
-                  <strong>{reading.example}</strong>
+                  <strong>{reading.example.replace(/\b\d{4}-\d\d-\d\d$/, formatDate)}</strong>
                   <span class="muted small">read as {reading.value}</span>
                 </button>
               ))}

@@ -82,7 +82,7 @@ export function SourcesPanel(props: { readonly room: Room; readonly mayWork: boo
             )}
             {doubted === source.id && (
               <span class="list__doubt">
-                <span class="small">With its rows and their matches?</span>
+                <span class="small">Rows and matches too?</span>
                 <button type="button" class="button button--small button--danger" onClick={() => void remove(source)}>
                   Remove
                 </button>
