@@ -39,6 +39,7 @@ try {
   const code = await run('npx', ['--yes', ARTILLERY, 'run', '--output', report, join(ROOT, 'bench/artillery.yml')], {
     ...process.env,
     ADDRESS: address,
+    LIVE_URL: `${address.replace('http', 'ws')}/v1/live`,
     TOKEN: token,
     PROJECT: items[0].id,
     ARTILLERY_DISABLE_TELEMETRY: 'true',
