@@ -35,9 +35,13 @@ if (values.plan) {
 
 const dir = mkdtempSync(join(tmpdir(), 'tallyroom-chaos-'))
 const closers = new Closers()
+let isEnding = false
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void end(130))
 
 async function end(code: number): Promise<void> {
+  // What ends in the middle of a run fails it, too.
+  if (isEnding) return
+  isEnding = true
   await closers.closeAll()
   // Evidence is kept.
   if (code !== 1 && existsSync(dir)) rmSync(dir, { recursive: true, force: true })
@@ -53,6 +57,8 @@ try {
     say(`seed ${seed}`)
     const result = await run({ seed, durationMs, clients, dir: join(dir, String(seed)), say }, closers)
     results.push(result)
+    // After each, so that a run which cannot be made leaves those before it.
+    writePage(results, { minutes, clients, loadAtStart })
     const { violations, checks } = result.verdict
     say(
       `seed ${seed}: ${violations.length} violations; ${JSON.stringify(checks)}; joined in ${result.joinedMs} ms, heard in ${result.heardMs} ms`,
@@ -60,7 +66,6 @@ try {
     for (const { kind, evidence } of violations.slice(0, 40)) console.log(`  ${kind}: ${evidence}`)
     if (violations.length === 0) rmSync(join(dir, String(seed)), { recursive: true, force: true })
   }
-  writePage(results, { minutes, clients, loadAtStart })
   const isRight = results.every(isGreen)
   if (!isRight) console.log(`logs: ${dir}`)
   await end(isRight ? 0 : 1)

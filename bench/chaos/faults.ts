@@ -150,14 +150,15 @@ export class Faults {
   async #shrinkBuffers(ms: number): Promise<void> {
     const { redis, writers } = this.#scene
     const set = (limits: string) => redis.run((commands) => commands.config('SET', 'client-output-buffer-limit', `pubsub ${limits}`))
-    const killed = async () =>
-      Number(/output_buffer_limit_disconnections:(\d+)/.exec(await redis.run((commands) => commands.info('stats')))?.[1])
-    const before = await killed()
+    const subscribers = async () =>
+      String(await redis.run((commands) => commands.call('CLIENT', 'LIST', 'TYPE', 'pubsub'))).match(/^id=\d+/gm) ?? []
+    const before = await subscribers()
     await set(SMALL_BUFFER)
     writers.tell({ kind: 'burst' })
     await passed(ms)
     await set(USUAL_BUFFER)
-    for (let no = await killed(); no > before; no--) this.#log.write({ kind: 'seen', at: Date.now(), what: 'output-buffer kill' })
+    const after = new Set(await subscribers())
+    for (const id of before) if (!after.has(id)) this.#log.write({ kind: 'seen', at: Date.now(), what: 'output-buffer kill' })
   }
 
   async #disturbClients(

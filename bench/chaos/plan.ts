@@ -47,6 +47,8 @@ const LAST_MS = 6_000
 const MAX_GAP_MS = 8_000
 const MIN_GAP_MS = 1_500
 const MAX_STOP_MS = 10_000
+/** Large events have to arrive while these last. */
+const NEED_TIME: ReadonlySet<FaultName> = new Set(['slow-readers', 'redis-output-buffer'])
 
 /** The faults of a run in order: a function of the seed and the duration. Every kind comes before any comes again. */
 export function planOf(seed: number, durationMs: number): readonly Fault[] {
@@ -61,7 +63,7 @@ export function planOf(seed: number, durationMs: number): readonly Fault[] {
       atMs,
       name,
       no: random.int(1_000),
-      ms: random.between(200, longest),
+      ms: random.between(NEED_TIME.has(name) ? 3_000 : 200, longest),
       count: random.between(5, 60),
       backMs: random.between(1_000, 30_000),
     })

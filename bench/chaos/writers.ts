@@ -29,7 +29,7 @@ const FACT_MS = 900
 const JOB_MS = 15_000
 /** What may wait for its answer in a project. */
 const MAX_WAITING = 40
-const BURST = { batches: 8, events: 25, bytes: 30_000 }
+const BURST = { batches: 14, events: 25, bytes: 30_000 }
 const REQUEST_TIMEOUT_MS = 5_000
 const RETRY_MS = 300
 
