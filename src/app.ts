@@ -8,11 +8,9 @@ import { Invalidations, JOB_RESULT_TAGS, tagsOf } from './bus/invalidations.js'
 import { MemoryBus } from './bus/memory-bus.js'
 import { OutboxPublisher } from './bus/outbox.js'
 import type { Delivery } from './bus/probe.js'
-import { redisConnection } from './bus/redis-connection.js'
 import { RedisLevel } from './cache/redis-level.js'
 import { TieredCache } from './cache/tiered-cache.js'
 import type { Config } from './config.js'
-import { type Backlog, readBacklog } from './db/backlog.js'
 import { newestBusProofMs, recordBusProof } from './db/bus-proof.js'
 import type { Db } from './db/client.js'
 import { isSessionLive } from './db/credentials.js'
@@ -27,22 +25,21 @@ import { QueryWatch } from './db/query-watch.js'
 import { readRevocations, sweepRevocations } from './db/revocations.js'
 import { sweepAbandonedSources } from './db/sources.js'
 import { readRevision } from './db/summary.js'
-import { AppError, UsageError } from './errors.js'
 import { AdminReport } from './http/admin-report.js'
 import { startAdminServer } from './http/admin-server.js'
-import { RateLimits } from './http/rate-limits.js'
+import { startRateLimits } from './http/limits-connection.js'
+import { hostName, listen } from './http/listening.js'
 import { Readiness } from './http/readiness.js'
-import { createHttpServer, type HttpServer } from './http/server.js'
+import { createHttpServer } from './http/server.js'
 import { cookiePrincipal } from './http/who.js'
 import type { ProjectId } from './ids.js'
-import { ProgressPublisher } from './jobs/progress.js'
-import { Standstill } from './jobs/standstill.js'
+import { BacklogWatch } from './jobs/backlog-watch.js'
+import { publishProgress } from './jobs/progress-news.js'
 import { JobWorker } from './jobs/worker.js'
 import type { Log } from './log.js'
 import { Metrics } from './metrics/metrics.js'
 import type { CacheTag } from './protocol/cache-tags.js'
 import { CLOSE_CODES } from './protocol/close-codes.js'
-import { jobKey, latestBody } from './protocol/events.js'
 import { MAX_CLIENT_FRAME_BYTES } from './protocol/messages.js'
 import { JSON_SUBPROTOCOL, LIVE_PATH, MSGPACK_SUBPROTOCOL } from './protocol/version.js'
 import type { JobView } from './protocol/views.js'
@@ -122,7 +119,9 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     if (isEmbedded) await releaseAllLeases(db)
     await sweepAbandonedSources(db, isEmbedded ? 'all' : 'stale')
 
-    watchBacklog(db, metrics, report)
+    const backlog = new BacklogWatch(db)
+    metrics.jobs.backlog.from(() => backlog.read())
+    report.add('jobs', () => backlog.read())
     metrics.database.pools.from(() => database.pools())
     report.add('pools', () => database.pools())
     report.add('slowQueries', () => statements.slow.list())
@@ -166,15 +165,12 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     })
     readiness.start()
     stops.push(() => readiness.stop())
-    metrics.bus.state.from(() => ({
-      isConnected: !bus.isAway && delivery === 'proven',
-      proofAgeMs: bus.proofAgeMs,
-    }))
+    metrics.bus.state.from(() => ({ isConnected: !bus.isAway && delivery === 'proven', proofAgeMs: bus.proofAgeMs }))
     metrics.readiness.from(async () => (await readiness.judge()).ready)
     report.add('readiness', () => readiness.judge())
     const admin = await startAdminServer({ port: config.ADMIN_PORT, host: config.ADMIN_HOST, readiness, metrics, report })
     stops.push(() => admin.close())
-    const adminAddress = `http://127.0.0.1:${admin.port}`
+    const adminAddress = admin.address
 
     const shared =
       config.REDIS_URL === undefined
@@ -269,7 +265,12 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
       publicUrl: address,
       liveUrl,
       dashboardDir: DASHBOARD_DIR,
-      rateLimits: startRateLimits(config, metrics, stops),
+      rateLimits: startRateLimits({
+        factor: config.RATE_LIMIT_FACTOR,
+        url: config.REDIS_URL,
+        onLimited: (rate) => metrics.http.rateLimited(rate),
+        stops,
+      }),
       trustedProxies: config.TRUSTED_PROXIES,
       wakeJobs,
       wakeOutbox,
@@ -313,7 +314,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     live.start()
     // Before HTTP ends: closing a server waits for its sockets.
     stops.push(() => live.stop())
-    place.port = await listen(http, config)
+    place.port = await listen(http, { host: config.HOST, port: config.PORT })
     place.origins = allowedOrigins({ host: config.HOST, port: place.port, publicUrl: config.PUBLIC_URL, allowed: config.ALLOWED_ORIGINS })
     reads.warmNewest()
     isServing = () => live.isReady
@@ -346,20 +347,6 @@ function openDatabase(config: Config, slots: number, observer: QueryWatch): Retu
   })
 }
 
-/** Null: rates are not limited. */
-function startRateLimits(
-  { RATE_LIMIT_FACTOR: factor, REDIS_URL: url }: Config,
-  metrics: Metrics,
-  stops: (() => void)[],
-): RateLimits | null {
-  if (factor === 0) return null
-  const redis = url === undefined ? null : redisConnection(url, 'tallyroom-limits', () => undefined)
-  if (redis) stops.push(() => redis.disconnect())
-  // Until it is there, and whenever it is not, this process counts by itself.
-  redis?.connect().catch(() => undefined)
-  return new RateLimits({ factor, redis, onLimited: (rate) => metrics.http.rateLimited(rate) })
-}
-
 function startWorker(parts: {
   readonly config: Config
   readonly db: Db
@@ -373,20 +360,7 @@ function startWorker(parts: {
   readonly stops: (() => Promise<void> | void)[]
 }): JobWorker {
   const { config, db, slots, bus, invalidations, wakeOutbox, log, metrics, onJob, stops } = parts
-  const progress = new ProgressPublisher((job) => {
-    const item = {
-      kind: 'latest',
-      type: 'job.progress',
-      key: jobKey(job.id),
-      version: job.version,
-      body: latestBody('job.progress', { job }),
-    } as const
-    bus.publish(job.project as ProjectId, [item]).catch((error) => {
-      // A bus that is away says so itself, once; the next progress, or the job's last word, makes up for this one.
-      if (!(error instanceof AppError && error.code === 'BUS_UNAVAILABLE'))
-        log.warn({ err: error, job: job.id }, 'progress is not published')
-    })
-  })
+  const progress = publishProgress(bus, log)
   stops.push(() => progress.stop())
   const worker = new JobWorker({
     db,
@@ -410,42 +384,8 @@ function startWorker(parts: {
   return worker
 }
 
-/** What the whole fleet has still to do, as gauges and for operators. */
-function watchBacklog(db: Db, metrics: Metrics, report: AdminReport): void {
-  const standstill = new Standstill()
-  const read = async (): Promise<Backlog & { readonly stalledMs: number }> => {
-    const backlog = await readBacklog(db)
-    return { ...backlog, stalledMs: standstill.look(backlog.running) }
-  }
-  metrics.jobs.backlog.from(read)
-  report.add('jobs', async () => {
-    const { jobs, ...rest } = await read()
-    return { ...Object.fromEntries(jobs.map(({ state, count }) => [state, count])), ...rest }
-  })
-}
-
 async function sweep(db: Db): Promise<void> {
   await sweepOutbox(db)
   await sweepRevocations(db)
   await sweepAbandonedSources(db, 'stale')
-}
-
-/** Answers the port. @throws UsageError when it is taken or may not be used. */
-async function listen(http: HttpServer, { HOST: host, PORT: port }: Config): Promise<number> {
-  try {
-    return await http.listen({ host, port })
-  } catch (error) {
-    throw new UsageError(`cannot listen on ${host}:${port}: ${reasonOf(error)}; set PORT to another one`)
-  }
-}
-
-function reasonOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : ''
-  return code === 'EADDRINUSE' ? 'another process has the port' : error instanceof Error ? error.message : String(error)
-}
-
-/** How people write the address of this machine. */
-function hostName(host: string): string {
-  if (['127.0.0.1', '0.0.0.0', '::', '::1'].includes(host)) return 'localhost'
-  return host.includes(':') ? `[${host}]` : host
 }

@@ -17,6 +17,8 @@ export interface AdminServerOptions {
 
 export interface AdminServer {
   readonly port: number
+  /** Where to ask, from this machine. */
+  readonly address: string
   close(): Promise<void>
 }
 
@@ -39,9 +41,12 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
     )
     server.listen(port, host, resolve)
   })
+  // Of a server that listens on TCP.
+  const { port: taken } = server.address() as AddressInfo
+  const near = ['0.0.0.0', '::'].includes(host) ? LOOPBACK : host.includes(':') ? `[${host}]` : host
   return {
-    // Of a server that listens on TCP.
-    port: (server.address() as AddressInfo).port,
+    port: taken,
+    address: `http://${near}:${taken}`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())

@@ -1,10 +1,9 @@
-import type { Bus } from '../bus/bus.js'
-import type { Revocation, RevocationsReading } from '../db/revocations.js'
+import type { Revocation } from '../db/revocations.js'
 import { AppError, ERRORS, unreachable } from '../errors.js'
 import { newId, type ProjectId } from '../ids.js'
 import type { Log } from '../log.js'
 import type { LiveMetrics, LiveReading } from '../metrics/live-metrics.js'
-import { CACHE_TAGS, type CacheTag, tagOfKey } from '../protocol/cache-tags.js'
+import { CACHE_TAGS, tagOfKey } from '../protocol/cache-tags.js'
 import { CLOSE_CODES } from '../protocol/close-codes.js'
 import {
   type ClaimMessage,
@@ -17,108 +16,25 @@ import {
   type ReleaseMessage,
   type StatusMessage,
 } from '../protocol/messages.js'
-import type { PublishReply } from '../protocol/publications.js'
-import type { Snapshot } from '../protocol/views.js'
 import type { Message, Refusal, Transport, TransportHandler, TransportSocket, UpgradeRequest } from '../transport/transport.js'
 import { Attendance } from './attendance.js'
 import { type Principal, sessionCookie } from './auth.js'
-import { Authentication, type AuthenticationOptions } from './authentication.js'
-import { type Clock, systemClock } from './clock.js'
-import { CODECS } from './codecs.js'
+import { Authentication } from './authentication.js'
+import { type Census, readingOf, type SlowSession, slowestOf, takeCensus } from './census.js'
+import type { Clock } from './clock.js'
 import { Drain } from './drain.js'
 import { bytesOf } from './frames.js'
 import { handleFrame, type Publish, type SessionActions } from './handlers.js'
 import { Hub } from './hub.js'
 import { Joins } from './joins.js'
-import { Memberships, type MembershipsOptions } from './memberships.js'
+import { LIVE_DEFAULTS, type LiveServerOptions } from './live-server-options.js'
+import { Memberships } from './memberships.js'
 import type { FanoutCounters } from './news.js'
 import { Notice } from './notice.js'
-import type { Lease } from './presence.js'
 import { RevocationPoll } from './revocation-poll.js'
-import { type FrameRate, frameRateTimes, Session, type SessionOwner, type SessionState } from './session.js'
-import { type Heartbeat, Sweep } from './sweep.js'
+import { Session, type SessionOwner, type SessionState } from './session.js'
+import { Sweep } from './sweep.js'
 import { UserSessions } from './user-sessions.js'
-
-/** What a session publishes; `events` are still to be judged. */
-export interface PublishRequest {
-  readonly publisher: Principal
-  readonly project: string
-  readonly events: readonly unknown[]
-  readonly trace: string
-}
-
-/** The sessions of a process at a moment. */
-export interface Census {
-  /** Of any state. */
-  readonly sessions: number
-  readonly slow: number
-  /** What waits for all of them in our memory. */
-  readonly unsentBytes: number
-  /** Projects that are subscribed for them. */
-  readonly subscriptions: number
-}
-
-/** A session that does not read. */
-export interface SlowSession {
-  readonly id: string
-  readonly unsentBytes: number
-  /** How many it has joined. */
-  readonly projects: number
-}
-
-export interface LiveServerOptions extends AuthenticationOptions, MembershipsOptions {
-  readonly bus: Pick<Bus, 'subscribe' | 'readEvents' | 'publish' | 'storedLatest' | 'report' | 'renewLease'>
-  readonly transport: Transport
-  readonly log: Log
-  /** Name of this process, as `welcome` shows it. */
-  readonly node: string
-  /** State of the project as of now or later; null when there is no such project. */
-  readonly snapshot: (project: ProjectId) => Promise<Snapshot | null>
-  /** The project is open here from now on: it will be asked for. */
-  readonly onOpened?: (project: ProjectId) => void
-  /** What is remembered of these is not true any more: somebody's role has changed, the project is gone, or it may be that news was missed. */
-  readonly onOutdated?: (project: ProjectId, tags: readonly CacheTag[]) => void
-  /** The news is here that these have changed, and who hears it next asks for them. */
-  readonly onInvalidated?: (project: ProjectId, tag: CacheTag) => void
-  /** What was revoked since a moment; none: nobody else revokes anything. */
-  readonly revocations?: (since: Date | null) => Promise<RevocationsReading>
-  /** Publishes all or nothing. @throws AppError why not. */
-  readonly publish: (request: PublishRequest) => Promise<PublishReply>
-  /** Pages that may connect (C3). */
-  readonly isOriginAllowed: (origin: string) => boolean
-  /** In this process; 0: no limit. */
-  readonly maxSessionsPerUser: number
-  /** Default 25 s and 10 s. */
-  readonly heartbeat?: Heartbeat
-  /** Default 5 000. */
-  readonly helloTimeoutMs?: number
-  /** Of frames that cost something (C8); null: no limit. Default 50 a second, 100 at once. */
-  readonly frameRate?: FrameRate | null
-  /** All sessions are looked after this often: hello timeout, heartbeats, slow readers, expired tokens. Default 1 000. */
-  readonly sweepMs?: number
-  /** How long a project stays subscribed after its last session left. Default 5 000. */
-  readonly graceMs?: number
-  /** Of the process among those that share the bus. Default 15 s, renewed every 5 s. */
-  readonly lease?: Lease
-  /** How long a drain takes at most. Default 20 000. */
-  readonly drainMs?: number
-  readonly clock?: Clock
-  /** Default null: nothing is counted. */
-  readonly metrics?: LiveMetrics | null
-}
-
-const DEFAULTS = {
-  heartbeat: { intervalMs: 25_000, timeoutMs: 10_000 },
-  helloTimeoutMs: 5_000,
-  frameRate: frameRateTimes(1),
-  sweepMs: 1_000,
-  // Somebody who reloads a page finds the project still subscribed.
-  graceMs: 5_000,
-  lease: { ttlMs: 15_000, renewalMs: 5_000 },
-  drainMs: 20_000,
-  clock: systemClock,
-  metrics: null,
-} satisfies Partial<LiveServerOptions>
 
 /** The live side of a process: who is connected, and what becomes of them. */
 export class LiveServer implements TransportHandler, SessionOwner, SessionActions {
@@ -126,7 +42,7 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
   readonly clock: Clock
   readonly log: Log
   readonly metrics: LiveMetrics | null
-  readonly #options: LiveServerOptions & Required<Pick<LiveServerOptions, keyof typeof DEFAULTS>>
+  readonly #options: LiveServerOptions & Required<Pick<LiveServerOptions, keyof typeof LIVE_DEFAULTS>>
   readonly #authentication: Authentication
   readonly #memberships: Memberships
   readonly #attendance: Attendance
@@ -142,7 +58,7 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
   #cancelSweep: (() => void) | null = null
 
   constructor(options: LiveServerOptions) {
-    this.#options = { ...DEFAULTS, ...options }
+    this.#options = { ...LIVE_DEFAULTS, ...options }
     const { transport, clock, log } = this.#options
     this.transport = transport
     this.clock = clock
@@ -184,26 +100,12 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
 
   /** Who is here now. Looks at every session. */
   get census(): Census {
-    const sessions = [...this.#sessions]
-    return {
-      sessions: sessions.length,
-      slow: sessions.filter((session) => session.isSlow).length,
-      unsentBytes: sessions.reduce((sum, { socket }) => sum + socket.unsentBytes, 0),
-      subscriptions: this.#hub.subscriptions,
-    }
+    return takeCensus(this.#sessions, this.#hub.subscriptions)
   }
 
   /** The same as gauges show it. */
   get reading(): LiveReading {
-    const codecs = new Map(CODECS.map((codec) => [codec, 0]))
-    let joins = 0
-    for (const { codec, joinedProjects } of this.#sessions) {
-      codecs.set(codec, (codecs.get(codec) ?? 0) + 1)
-      joins += joinedProjects.size
-    }
-    // The last part of a subprotocol names the codec.
-    const sessions = [...codecs].map(([{ subprotocol }, count]) => ({ codec: subprotocol.split('.').at(-1)!, count }))
-    return { ...this.census, sessions, joins, present: this.#attendance.shown }
+    return readingOf(this.#sessions, this.#attendance.shown)
   }
 
   /** Projects that are subscribed for them, those with the most sessions first, at most `limit`. */
@@ -213,11 +115,7 @@ export class LiveServer implements TransportHandler, SessionOwner, SessionAction
 
   /** Sessions that do not read, the fullest first, at most `limit`. */
   slowSessions(limit: number): readonly SlowSession[] {
-    return [...this.#sessions]
-      .filter((session) => session.isSlow)
-      .map(({ id, socket: { unsentBytes }, joinedProjects }) => ({ id, unsentBytes, projects: joinedProjects.size }))
-      .sort((one, other) => other.unsentBytes - one.unsentBytes)
-      .slice(0, limit)
+    return slowestOf(this.#sessions, limit)
   }
 
   /** Whether clients may connect here: neither drain nor stop has begun. */

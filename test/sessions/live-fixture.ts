@@ -16,7 +16,8 @@ import { JSON_SUBPROTOCOL, LIVE_PATH, MSGPACK_SUBPROTOCOL } from '../../src/prot
 import type { MemberView, Role, Snapshot } from '../../src/protocol/views.js'
 import { EventPublisher } from '../../src/publishing/event-publisher.js'
 import { type Principal, TokenAuthority, type TokenOptions } from '../../src/sessions/auth.js'
-import { LiveServer, type LiveServerOptions } from '../../src/sessions/live-server.js'
+import { LiveServer } from '../../src/sessions/live-server.js'
+import type { LiveServerOptions } from '../../src/sessions/live-server-options.js'
 import { Tickets } from '../../src/sessions/tickets.js'
 import { createWsTransport, type WsTransportOptions } from '../../src/transport/ws.js'
 
