@@ -26,6 +26,8 @@ const readiness = ['test/http/readiness.test.ts']
 const revocations = [`${S}/revocations.test.ts`]
 // Its first fault ends it: who is caught is caught soon.
 const simulation = ['test/simulation/simulation.test.ts']
+const processes = ['test/simulation/processes.test.ts']
+const subscription = ['test/bus/redis-subscription.test.ts']
 const ws = ['test/transport/ws.test.ts']
 const client = ['state', 'room', 'client', 'handover', 'token', 'link'].map((name) => `test/client/${name}.test.ts`)
 
@@ -83,8 +85,8 @@ export const MUTANTS = [
   ],
   [
     'sessions/room.ts',
-    "if (generation !== this.#generation || start.generation !== generation) return 'broken'",
-    '',
+    'if (generation !== this.#generation || start.generation !== generation || ',
+    'if (',
     'a snapshot of a lost history counts',
     hub,
   ],
@@ -136,7 +138,7 @@ export const MUTANTS = [
   ['sessions/snapshots.ts', '    this.#reading = null\n    this.#kept = null\n', '', 'a snapshot serves whatever is stored', joins],
   ['sessions/stream-pages.ts', 'if (known) return known.reading', '', 'each resume reads the stream', resume],
   // Sessions
-  ['sessions/session.ts', 'if (backlog.isSlow) this.#owner.onRecovered(this)', '', 'who was slow is not sent back', backlog],
+  ['sessions/session.ts', '      this.#owner.onRecovered(this)\n', '', 'who was slow is not sent back', backlog],
   [
     'sessions/session.ts',
     '    for (const { message, frames } of backlog.kept) this.#sendFrames(message, frames)\n',
@@ -364,8 +366,8 @@ export const MUTANTS = [
   ],
   [
     'bus/redis-subscription.ts',
-    'if (body === TOMBSTONE_BODY) this.#versions.delete(key)\n      else ',
-    '',
+    '    this.#versions.delete(key)\n    this.#gone.delete(key)\n',
+    '    this.#gone.delete(key)\n',
     'keys are remembered for ever',
     ['test/bus/redis-subscription.test.ts'],
   ],
@@ -491,11 +493,11 @@ export const MUTANTS = [
     outbox,
   ],
   // Epochs
-  ['bus/redis-subscription.ts', '    await endEpoch(known.epoch)\n', '', 'a history that went back goes on', epochs],
+  ['bus/redis-subscription.ts', '    await endEpoch(epoch)\n', '', 'a history that went back goes on', epochs],
   [
     'bus/redis-subscription.ts',
-    'return own !== undefined && own.id !== known.id',
-    'return false',
+    'if (own !== undefined && own.id !== known.id) return true',
+    '',
     'another event in a known place is not seen',
     epochs,
   ],
@@ -518,6 +520,38 @@ export const MUTANTS = [
     epochs,
   ],
   ['bus/publish.lua', '- MAX_EARLY_MS) end', '+ 100000) end', 'a stream that expired is lost', epochs],
+  ['bus/redis-subscription.ts', ': this.#past.has(epoch)', ': false', 'an epoch that was left and comes back goes on', subscription],
+  [
+    'bus/redis-subscription.ts',
+    'return !isSame && Date.parse(at) > youngest',
+    'return false',
+    'values that a history has lost prove nothing',
+    subscription,
+  ],
+  // What only several processes show
+  ['bus/redis-bus.ts', "if (head.epoch === '') throw", "if (head.epoch === ' ') throw", 'an epoch without a name is joined', processes],
+  [
+    'bus/outbox.ts',
+    'else await this.#goBack(project, taken, first.no)',
+    'else await this.#options.markPublished(project, first.no)',
+    'what the bus has lost is booked as published',
+    processes,
+  ],
+  [
+    'bus/silence.ts',
+    'if (subscription.isStale) void',
+    'if (subscription.isStale && now < 0) void',
+    'a failed reading is the last one',
+    processes,
+  ],
+  ['sessions/live-server.ts', '    this.#revocationPoll?.start()\n', '', 'nobody asks who was revoked', processes],
+  [
+    'bus/publish.lua',
+    'if outboxTaken then\n      o = item.number',
+    'if true then\n      o = item.number',
+    'the outbox is taken out of turn',
+    processes,
+  ],
   // Ids of what waits
   ['bus/publish.lua', "or item.version == 'd' and inStream(item)", '', 'what was published in doubt is published twice', redisBus],
   [
