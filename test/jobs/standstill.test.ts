@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { newId } from '../../src/ids.js'
+import { type JobId, newId } from '../../src/ids.js'
 import { Standstill } from '../../src/jobs/standstill.js'
 
 describe('a standstill', () => {
   test('lasts from the look that saw the job as it still is; what moves or ends has none', () => {
     let now = 0
     const standstill = new Standstill(() => now)
-    const [slow, fast] = [newId(), newId()]
+    const [slow, fast] = [newId<JobId>(), newId<JobId>()]
     const look = (slowVersion: number, fastVersion: number) =>
       standstill.look([
         { id: slow, version: slowVersion },
