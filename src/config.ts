@@ -56,7 +56,7 @@ export const VARIABLES = {
   DATABASE_URL: url(['postgres:', 'postgresql:']).optional().describe('Postgres; without it an embedded one lives in DATA_DIR.'),
   REDIS_URL: url(['redis:', 'rediss:'])
     .optional()
-    .describe('Redis ≥ 7 that carries news between processes; without it they stay in this process.'),
+    .describe('Redis ≥ 7, alone or one node of a Cluster, that carries news between processes; without it they stay in this process.'),
   DATA_DIR: z.string().min(1).default('.tallyroom').describe('Folder of the embedded database and of the secret made for it.'),
   DEMO: z.enum(['auto', 'on', 'off']).default('auto').describe('Sample project: `auto` makes one on a fresh embedded database.'),
   AUTH_JWT_SECRET: z
