@@ -27,6 +27,6 @@ export function atMost(what: string, value: number, limit: number, unit: string)
 }
 
 export function known(what: string, measured: number | string, unit = ''): Figure {
-  const text = typeof measured === 'number' ? `${whole(measured)} ${unit}`.trim() : measured
-  return { what, measured: text, target: '', isMet: null }
+  const text = Number.isFinite(measured) ? whole(Number(measured)) : measured === Number.POSITIVE_INFINITY ? 'never' : measured
+  return { what, measured: `${text} ${unit}`.trim(), target: '', isMet: null }
 }

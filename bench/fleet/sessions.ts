@@ -49,6 +49,8 @@ const SOURCES = 16
 const CONCURRENCY = 200
 const NORMAL = 1000
 const WAIT_MS = 2
+/** Who has not joined by then never will. */
+const GIVE_UP_MS = 60_000
 
 let origins: readonly string[] = []
 let closed = 0
@@ -133,7 +135,7 @@ async function open({ origins: given, rooms, tokens }: Extract<SessionsCommand, 
   return null
 }
 
-async function until(isSo: () => boolean, giveUpMs = Number.POSITIVE_INFINITY): Promise<null> {
+async function until(isSo: () => boolean, giveUpMs = GIVE_UP_MS): Promise<null> {
   const startedAt = performance.now()
   while (!isSo() && performance.now() - startedAt < giveUpMs) await new Promise((resolve) => setTimeout(resolve, WAIT_MS))
   return null
@@ -147,17 +149,19 @@ async function cut(): Promise<CutResult> {
   await until(() => sessions.every(({ joins }, index) => joins > before[index]!.joins))
   isCutting = false
   const withSnapshot = sessions.reduce((sum, session, index) => sum + session.withSnapshot - before[index]!.withSnapshot, 0)
-  return { withSnapshot, ...delaysSince(cutAt) }
+  return { withSnapshot, ...delaysSince(cutAt, (session, index) => session.joins > before[index]!.joins) }
 }
 
 async function joined(times: number): Promise<Delays> {
   const askedAt = performance.now()
   await until(() => sessions.every(({ joins }) => joins >= times))
-  return delaysSince(askedAt)
+  return delaysSince(askedAt, ({ joins }) => joins >= times)
 }
 
-function delaysSince(startedAt: number): Delays {
-  const ms = sessions.map(({ joinedAt }) => Math.max(0, joinedAt - startedAt))
+function delaysSince(startedAt: number, hasJoined: (session: Listener, index: number) => boolean): Delays {
+  const ms = sessions.map((session, index) =>
+    hasJoined(session, index) ? Math.max(0, session.joinedAt - startedAt) : Number.POSITIVE_INFINITY,
+  )
   return { p50Ms: at(ms, 0.5), p99Ms: at(ms, 0.99), maxMs: at(ms, 1) }
 }
 
