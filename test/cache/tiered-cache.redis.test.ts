@@ -93,6 +93,50 @@ describe('caches of two processes', () => {
     expect(await get(one, 3)).toBe(2)
   })
 
+  test('statistics of both are those of the trace', async () => {
+    await get(one, 1)
+    await get(one, 1)
+    await get(other, 1)
+    await one.invalidate(['p/a'])
+    await soon(() => expect(other.statistics.entries).toBe(0))
+    await Promise.all([get(other, 2), get(other, 2)])
+    await get(one, 2)
+    const counts = { waitsSaved: 0, loadFailures: 0, graceServed: 0, evictions: 0, errors: 0, entries: 1 }
+    expect(one.statistics).toMatchObject({
+      ...counts,
+      l1: { hits: 1, misses: 2, sets: 2, deletes: 1 },
+      l2: { hits: 1, misses: 1, sets: 1, deletes: 1 },
+      loads: 1,
+    })
+    expect(other.statistics).toMatchObject({
+      ...counts,
+      l1: { hits: 0, misses: 3, sets: 2, deletes: 1 },
+      l2: { hits: 1, misses: 1, sets: 1, deletes: 0 },
+      loads: 1,
+      waitsSaved: 1,
+    })
+    expect(record.map(({ outcome, l2 }) => `${outcome} ${l2}`)).toEqual([
+      'miss miss',
+      'l1-hit none',
+      'l2-hit hit',
+      'miss stale',
+      'miss stale',
+      'l2-hit hit',
+    ])
+  })
+
+  test('who has stopped leaves no connection and no timer', async () => {
+    const handles = () => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap' || kind === 'Timeout').length
+    const before = handles()
+    const short = openCache(REDIS_URL, prefix)
+    await short.start()
+    await get(short, 1)
+    expect(handles()).toBeGreaterThan(before)
+    await short.stop()
+    // Without a timer of the test's own.
+    while (handles() > before) await new Promise((resolve) => setImmediate(resolve))
+  })
+
   test('what one began to load before the other invalidated it is kept nowhere', async () => {
     const loader = new Loader<string>()
     const slow = one.getOrLoad('p/x', question, loader.load)
