@@ -2,13 +2,14 @@ import type { Db } from '../../src/db/client.js'
 
 /**
  * Fills an empty database with so many projects, each with the same number of records on both sides, a match for each pair (every other one
- * confirmed) and breaks; and looks at it as autovacuum would.
+ * confirmed) and breaks; and looks at it as autovacuum would. `db` has one connection: on that foreign keys are not checked meanwhile.
  */
 export async function fillWithRecords(
   db: Db,
   { projects, records }: { readonly projects: number; readonly records: number },
 ): Promise<void> {
   const run = (sql: string) => db.$executeRawUnsafe(sql)
+  await run('set session_replication_role = replica')
   await run(`insert into projects (id, name) select gen_random_uuid(), 'P' || no from generate_series(1, ${projects}) no`)
   await run(`insert into users (id, name) select 'u' || no, 'U' from generate_series(1, 2000) no`)
   await run(`insert into sources (id, project_id, side, name, format, mapping, hash, state)
@@ -23,5 +24,6 @@ export async function fillWithRecords(
   await run(`insert into breaks (id, project_id, record_id, side, reason, status)
     select gen_random_uuid(), project_id, id, side, 'no-candidate', case when row_no % 2 = 0 then 'open' else 'resolved' end
     from records where row_no % 3 > 0`)
+  await run('set session_replication_role = origin')
   await run('analyze')
 }
