@@ -32,7 +32,11 @@ export async function runServer(args: readonly string[], environment: Readonly<R
   const signals = new Signals()
   const asked = signals.next()
   const screen = new Screen()
-  const app = await Promise.race([startApp(config, createLog(config.LOG_LEVEL), (job) => screen.job(job)), asked])
+  const app = await Promise.race([startApp(config, createLog(config.LOG_LEVEL), (job) => screen.job(job)), asked]).catch((error) => {
+    // A connection that was lost meanwhile may hang: nothing would start a process again that does not end.
+    setTimeout(() => process.exit(), STOP_WITHIN_MS).unref()
+    throw error
+  })
   // Asked to end before anything runs: there is nothing to end in order, and locks go with the process.
   if (typeof app === 'string') process.exit(0)
   try {
