@@ -3,6 +3,8 @@ import { type FleetMember, startMember } from '../../test/fleet/member.js'
 
 /** Between attempts to start a process whose services may be away. */
 const RETRY_MS = 300
+/** A process that drains has 20 s, and 2 to stop (D10); what is over is for a busy machine. */
+const ENDED_WITHIN_MS = 45_000
 
 export interface CrewmanOptions {
   readonly name: string
@@ -43,7 +45,12 @@ export class Crewman {
     this.#open = (async () => {
       this.#member = null
       member.kill(signal)
-      await member.ended
+      const how = await Promise.race([member.ended, passed(ENDED_WITHIN_MS, 'late' as const, { ref: false })])
+      if (how === 'late') {
+        this.#onCrash(`still there ${ENDED_WITHIN_MS} ms after ${signal}`)
+        member.kill('SIGKILL')
+        await member.ended
+      }
       await passed(awayMs)
       await this.#start()
     })()

@@ -38,11 +38,17 @@ export class Faults {
   /** By target, the last one under way. */
   readonly #running = new Map<string, Promise<void>>()
   readonly counts = new Map<FaultName, number>()
+  readonly #begun = new Set<string>()
 
   constructor(scene: Scene, log: LogWriter, say: (line: string) => void) {
     this.#scene = scene
     this.#log = log
     this.#say = say
+  }
+
+  /** Faults that have begun and not ended. */
+  get underWay(): readonly string[] {
+    return [...this.#begun]
   }
 
   /** Resolves when all is done and everything runs again. */
@@ -74,7 +80,10 @@ export class Faults {
   async #inject(fault: Fault, target: string): Promise<void> {
     const from = Date.now()
     this.#say(`${fault.name} ${target} ${fault.ms} ms`)
+    const what = `${fault.name} ${target}`
+    this.#begun.add(what)
     await this.#do(fault)
+    this.#begun.delete(what)
     this.counts.set(fault.name, (this.counts.get(fault.name) ?? 0) + 1)
     this.#log.write({ kind: 'fault', from, at: Date.now(), name: fault.name, target })
   }

@@ -54,6 +54,8 @@ export const CREW = { serve: 3, work: 1, loads: 2, projects: 8 }
 /** Of clients, one in so many is in the first project, which has the large events. */
 const FIRST_PROJECT_EVERY = 15
 const SETTLE_MS = 45_000
+/** Faults wait for each other, and processes for what they need to start. */
+const FAULTS_END_MS = 120_000
 const POLL_MS = 250
 
 /** Ends what a run has started, last things first; to be called by whoever is interrupted, too. */
@@ -149,7 +151,10 @@ export async function run({ seed, durationMs, clients, dir, say }: RunOptions, c
   const scene = { serve, work, redis, redisProxy, postgres, loads, writers, projects, clientsOf, clients }
   const faults = new Faults(scene, log, say)
   const disturbedAt = Date.now()
-  await faults.run(planOf(seed, durationMs))
+  const hangs = passed(durationMs + FAULTS_END_MS, null, { ref: false }).then(() => {
+    throw new Error(`faults of seed ${seed} are not over: ${faults.underWay.join(', ')}`)
+  })
+  await Promise.race([faults.run(planOf(seed, durationMs)), hangs])
   await passed(Math.max(0, disturbedAt + durationMs - Date.now()))
   say('in peace again')
   await writers.ask({ kind: 'calm' })
