@@ -8,12 +8,11 @@ import { TokenAuthority } from '../src/sessions/auth.js'
 import { launchBrowser, Person } from '../test/browser/person.js'
 import { Program } from '../test/browser/program.js'
 import { pairs } from './dashboard/pairs.js'
+import { LINE, untilKept, type Visit, visit } from './dashboard/visit.js'
 import { WATCH_DECISIONS, WATCH_HEADING, WATCH_ROWS } from './dashboard/watchers.js'
 
 const SUGGESTIONS = 100_000
 const VISITS = 5
-/** What a visit from afar has: an office's line to a server of the same country. */
-const LINE = { offline: false, latency: 40, downloadThroughput: 1_250_000, uploadThroughput: 1_250_000 }
 const DECISIONS = 100
 const FLOOD = { perSecond: 1_000, batch: 50, ms: 60_000 }
 const SCROLLS = 400
@@ -106,10 +105,9 @@ async function measureVisits(browser: Browser, signedIn: Page): Promise<Visits> 
   while (firsts.length < VISITS) {
     const { page } = await Person.open(browser, { storageState: { ...storageState, origins: [] }, bypassCSP: true })
     await page.addInitScript(WATCH_HEADING)
-    firsts.push(await visit(page))
-    await page.evaluate(() => navigator.serviceWorker.ready)
-    await page.waitForFunction(() => caches.keys().then((names) => names.length > 0))
-    repeats.push(await visit(page))
+    firsts.push(await visit(page, program.origin))
+    await untilKept(page)
+    repeats.push(await visit(page, program.origin))
     await page.context().close()
   }
   const median = (visits: readonly Visit[], key: keyof Visit) => medianOf(visits.map((one) => one[key]))
@@ -119,25 +117,6 @@ async function measureVisits(browser: Browser, signedIn: Page): Promise<Visits> 
     firstBytes: median(firsts, 'bytes'),
     repeatBytes: median(repeats, 'bytes'),
   }
-}
-
-interface Visit {
-  readonly ms: number
-  readonly bytes: number
-}
-
-async function visit(page: Page): Promise<Visit> {
-  const cdp = await page.context().newCDPSession(page)
-  await cdp.send('Network.enable')
-  await cdp.send('Network.emulateNetworkConditions', LINE)
-  let bytes = 0
-  cdp.on('Network.loadingFinished', ({ encodedDataLength }) => {
-    bytes += encodedDataLength
-  })
-  await page.goto(program.origin)
-  const ms = (await (await page.waitForFunction('window.headingAt')).jsonValue()) as number
-  await cdp.detach()
-  return { ms, bytes }
 }
 
 interface Rows {

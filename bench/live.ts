@@ -1,10 +1,10 @@
 // `npm run bench`: live sessions on both transports beside what they are built on and beside Socket.IO; writes docs/results/bench.md.
 // `npm run bench -- "raw ws" "tallyroom on ws"` measures these alone, and prints instead of writing.
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { TokenAuthority } from '../src/sessions/auth.js'
+import { buildLive } from './live/build.js'
 import { pageOf } from './live/page.js'
 import { type BesideSlow, BIG_ROOM, type Measured, measureBesideSlow, measurePeer } from './live/scenarios.js'
 import { PEERS } from './live/server.js'
@@ -19,9 +19,7 @@ if (unknown.length > 0) {
   console.error(`no such peer: ${unknown.join(', ')}; there are ${PEERS.join(', ')}`)
   process.exit(2)
 }
-if (!existsSync(`${HERE}node_modules/socket.io`))
-  execFileSync('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock', '--loglevel', 'error'], { cwd: HERE, stdio: 'inherit' })
-execFileSync(process.execPath, [`${HERE}../node_modules/typescript/bin/tsc`, '-p', HERE], { stdio: 'inherit' })
+buildLive()
 const startedAt = performance.now()
 const loadAtStart = loadavg()[0]!
 const authority = new TokenAuthority({ secret: SECRET })

@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http'
 
 export interface Request {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'PATCH'
   readonly path: string
   readonly token: string
   readonly body?: string

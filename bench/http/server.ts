@@ -6,7 +6,7 @@ import { createLog } from '../../src/log.js'
 
 /** An answer that bare Fastify gives: the same object, turned into JSON anew each time, as ours is. */
 export interface Canned {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'PATCH'
   readonly path: string
   readonly body: unknown
 }

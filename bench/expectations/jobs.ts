@@ -1,0 +1,90 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Db, openDatabase } from '../../src/db/client.js'
+import { migrate } from '../../src/db/migrate.js'
+import type { ProjectId } from '../../src/ids.js'
+import { writeSample } from '../../src/sample/write-sample.js'
+import { createServerDatabase } from '../../test/db/test-databases.js'
+import { Child } from './child.js'
+import { type Expectation, inTurn } from './expectation.js'
+import type { Import, Imported } from './importer.js'
+import { importSample, Jobs } from './sample-projects.js'
+
+const PROJECTS = 4
+const ROWS = 1_500
+const FILE_ROWS = 50_000
+const SLOTS = Math.max(2, availableParallelism())
+
+/** Jobs and imports, on the Postgres of TEST_DATABASE_URL. */
+export async function jobs(): Promise<Expectation[]> {
+  const database = await createServerDatabase()
+  const { db, close } = await openDatabase({ address: { url: database.url }, applicationName: 'bench' })
+  try {
+    await migrate(db)
+    return [await throughput(db), await largeFiles(database.url)]
+  } finally {
+    await close()
+    await database.drop()
+  }
+}
+
+async function throughput(db: Db): Promise<Expectation> {
+  const projects: ProjectId[] = []
+  for (let seed = 1; seed <= PROJECTS; seed++) projects.push(await importSample(db, { seed, rows: ROWS }))
+  const measure = async (options: { readonly slots: number; readonly maxRunningJobs: number }) => {
+    const worker = new Jobs(db, options)
+    try {
+      // Its threads have started and their code is compiled when the clock runs.
+      await worker.match(projects)
+      return { perSecond: (PROJECTS * 2 * ROWS * 1_000) / (await worker.match(projects)) }
+    } finally {
+      await worker.stop()
+    }
+  }
+  const { off, on } = await inTurn({
+    off: () => measure({ slots: 1, maxRunningJobs: 1 }),
+    on: () => measure({ slots: SLOTS, maxRunningJobs: PROJECTS }),
+  })
+  return {
+    figure: 'job throughput',
+    promised: { kind: 'times', least: 2, most: 3 },
+    unit: 'records/s',
+    off: {
+      what: `${PROJECTS} match jobs of ${ROWS.toLocaleString('en')} records a side, one after another in one slot`,
+      value: off.perSecond,
+    },
+    on: { what: `all at once in ${SLOTS} slots, a thread each`, value: on.perSecond },
+    note: `threads share ${availableParallelism()} cores with Postgres, which has its part already with one slot: more than that there is not to win on this machine.`,
+  }
+}
+
+async function largeFiles(databaseUrl: string): Promise<Expectation> {
+  const folder = await mkdtemp(join(tmpdir(), 'tallyroom-bench-'))
+  try {
+    const { right: file } = await writeSample(folder, { seed: 1, rows: FILE_ROWS })
+    const measure = async (as: Import['as']) => {
+      const child = new Child('importer')
+      try {
+        const { ms, peakBytes } = await child.ask<Imported>({ databaseUrl, file, as } satisfies Import)
+        return { seconds: ms / 1_000, megabytes: peakBytes / 1_000_000 }
+      } finally {
+        await child.end()
+      }
+    }
+    const { off, on } = await inTurn({ off: () => measure('whole'), on: () => measure('stream') })
+    return {
+      figure: 'large files',
+      promised: { kind: 'less', least: 0.4, most: 0.6 },
+      unit: 'MB',
+      off: {
+        what: `memory that an import of ${FILE_ROWS.toLocaleString('en')} rows adds at its peak, the file read as a whole`,
+        value: off.megabytes,
+      },
+      on: { what: 'streamed, as uploads are', value: on.megabytes },
+      note: `the figure is memory, which is what streaming is for; the import takes ${off.seconds.toFixed(1)} s of the whole file and ${on.seconds.toFixed(1)} s streamed.`,
+    }
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
