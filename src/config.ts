@@ -53,7 +53,11 @@ export const VARIABLES = {
   LIVE_PORT: count(0, 65_535)
     .default(8081)
     .describe('TCP port of live sessions with `TRANSPORT=uws`; 0 takes a free one and the start-up line prints it.'),
-  DATABASE_URL: url(['postgres:', 'postgresql:']).optional().describe('Postgres; without it an embedded one lives in DATA_DIR.'),
+  DATABASE_URL: url(['postgres:', 'postgresql:'])
+    .optional()
+    .describe(
+      'Postgres; without it an embedded one lives in DATA_DIR. `?pool=big` (20 connections for requests) or `huge` (50) for servers that have them; default 10.',
+    ),
   REDIS_URL: url(['redis:', 'rediss:'])
     .optional()
     .describe('Redis ≥ 7, alone or one node of a Cluster, that carries news between processes; without it they stay in this process.'),
