@@ -28,6 +28,9 @@ const environment = {
   MAX_SESSIONS_PER_USER: '0',
 }
 const program = spawn(process.execPath, [MAIN, 'start'], { env: environment, stdio: ['ignore', 'pipe', 'inherit'] })
+// Whatever ends this one, the program is not left behind.
+process.once('exit', () => program.kill('SIGINT'))
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
 try {
   const address = await opened(program)
   const token = execFileSync(process.execPath, [MAIN, 'token', '--user', 'bench', '--admin', '--publish'], {
