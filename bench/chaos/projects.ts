@@ -46,3 +46,22 @@ export async function importSample(options: {
     await passed(POLL_MS)
   }
 }
+
+/** Makes these people viewers, by the way that tells every process. */
+export async function addMembers(options: {
+  readonly address: string
+  readonly token: string
+  readonly project: string
+  readonly users: readonly string[]
+}): Promise<void> {
+  const { address, token, project, users } = options
+  for (const user of users) {
+    const response = await fetch(`${address}/v1/projects/${project}/members/${user}`, {
+      method: 'PUT',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ role: 'viewer', name: user }),
+    })
+    if (!response.ok) throw new Error(`${user} cannot be made a member: ${response.status} ${await response.text()}`)
+    await response.arrayBuffer()
+  }
+}

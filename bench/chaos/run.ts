@@ -17,7 +17,7 @@ import { type LoadCommand, userOf } from './load.js'
 import { LogWriter } from './log.js'
 import { type FaultName, planOf } from './plan.js'
 import { ChaosPostgres } from './postgres.js'
-import { importSample } from './projects.js'
+import { addMembers, importSample } from './projects.js'
 import { ChaosRedis } from './redis.js'
 import { writeTruth } from './truth.js'
 import type { WritersCommand } from './writers.js'
@@ -127,13 +127,7 @@ export async function run({ seed, durationMs, clients, dir, say }: RunOptions, c
     for (const project of unique) clientsOf.get(project)!.push(no)
     return { no, projects: unique }
   })
-  const users = orders.map(({ no }) => userOf(no))
-  await postgres.query('insert into users (id, name) select id, id from unnest($1::text[]) id', [users])
-  for (const [project, members] of clientsOf)
-    await postgres.query(`insert into members (project_id, user_id, role) select $1::uuid, id, 'viewer' from unnest($2::text[]) id`, [
-      project,
-      members.map(userOf),
-    ])
+  await Promise.all([...clientsOf].map(([project, members]) => addMembers({ address, token, project, users: members.map(userOf) })))
 
   const loads = Array.from({ length: CREW.loads }, () => new Child<LoadCommand>('load.ts'))
   for (const load of loads) closers.add(() => load.close())
@@ -144,6 +138,7 @@ export async function run({ seed, durationMs, clients, dir, say }: RunOptions, c
       return load.ask({ kind: 'start', order: { path: join(dir, `clients-${index}.log`), urls, secret, clients: own } })
     }),
   )
+  if ((await settle(loads, [])) === null) throw new Error('not all clients could join before anything was done to them')
   const writers = new Child<WritersCommand>('writers.ts')
   closers.add(() => writers.close())
   await writers.ask({ kind: 'start', order: { path: join(dir, 'writers.log'), address, redisUrl: redisProxy.url, secret, projects } })
