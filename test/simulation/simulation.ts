@@ -359,6 +359,7 @@ class Simulation {
     socket.isLeaving = true
     const deadlineAt = new Date(this.#clock.today() + DRAIN_MS).toISOString()
     socket.receive({ type: 'goaway', reconnectAfterMs: this.#random.below(0.7 * DRAIN_MS), deadlineAt })
+    this.#situations.count('told to move')
     this.#clock.after(DRAIN_MS, () => {
       if (!socket.isGone) socket.drop(CLOSE_CODES.GOING_AWAY)
       else if (client.open.some(({ isOpen }) => isOpen)) this.#situations.count('moved before the old connection ended')
