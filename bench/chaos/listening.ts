@@ -184,14 +184,15 @@ export class Listening {
     if (last === null) return
     if (last.name === stay.epoch) this.#expect(ear, last.name, stay.last, last.head)
     else this.#lose(ear, `what followed ${stay.epoch}:${stay.last}: the project goes on in ${last.name}`)
-    const { outbox, acknowledged } = this.#histories.of(project)
+    const { outbox, acknowledged, published } = this.#histories.of(project)
     for (const { id, bornAt, no } of outbox.values()) {
       if (bornAt <= stay.since) continue
       this.#findings.checks.facts++
       if (!handled.has(id)) this.#lose(ear, `outbox ${no} ${id} of ${new Date(bornAt).toISOString()}`)
     }
     for (const { id, at, epoch } of acknowledged) {
-      if (at <= stay.since || handled.has(id)) continue
+      // By when it was sent: an answer may come after a join that knows the event already.
+      if ((published.get(id) ?? 0) <= stay.since || handled.has(id)) continue
       if (this.#histories.isBroken(project, epoch)) this.#gone.add(`${project} ${id}`)
       else if (epoch === last.name) this.#lose(ear, `${id}, acknowledged in ${epoch} at ${new Date(at).toISOString()}`)
     }

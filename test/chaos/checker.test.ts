@@ -165,6 +165,12 @@ describe('the checker of chaos runs', () => {
     expect(kindsOf(jumped)).toEqual(['lost'])
   })
 
+  test('what a snapshot has may be acknowledged a moment later', () => {
+    const [sent, answered, seen] = published(5, 4, 'feed:3')
+    const late: Entry[] = [sent!, { ...(answered as Of<'acknowledged'>), at: at(8) }, seen!]
+    expect(kindsOf([...ON_TIME, revoked(4), left(4.5), ...late, granted(6), joined(7, 4, { room: 2 })])).toEqual([])
+  })
+
   test('[P4] an acknowledged event may go with the data of Redis, and is counted', () => {
     const gone = [...published(6, 4, 'feed:3'), fault(7, 'redis-flush'), joined(8, 0, { epoch: NEXT })]
     const next = [...published(9, 1, 'feed:4', NEXT), heard(9, 1, 'feed:4')]
