@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { provide, stopAll } from '../test/support/services.js'
 import { cache } from './expectations/cache.js'
 import { database } from './expectations/database.js'
-import { type Expectation, isMet } from './expectations/expectation.js'
+import { type Expectation, FIGURES, isMet } from './expectations/expectation.js'
 import { frontEnd } from './expectations/front-end.js'
 import { http } from './expectations/http.js'
 import { jobs } from './expectations/jobs.js'
@@ -40,6 +40,8 @@ try {
   const page = pageOf({ expectations, loadAtStart, seconds: (performance.now() - startedAt) / 1_000 })
   if (wanted.length > 0) console.log(page)
   else {
+    const unmeasured = FIGURES.filter((figure) => !expectations.some((expectation) => expectation.figure === figure))
+    if (unmeasured.length > 0) throw new Error(`nothing measures ${unmeasured.join(', ')}`)
     mkdirSync(RESULTS, { recursive: true })
     writeFileSync(`${RESULTS}expectations.md`, page)
     console.log(`docs/results/expectations.md is written; ${expectations.filter(isMet).length} of ${expectations.length} are met`)

@@ -6,31 +6,29 @@ import { fileURLToPath } from 'node:url'
 export class Child {
   readonly #process: ChildProcess
   readonly #name: string
+  readonly #ended: Promise<unknown>
 
   constructor(name: string) {
     this.#name = name
     this.#process = fork(fileURLToPath(new URL(`${name}.ts`, import.meta.url)), { execArgv: ['--import', 'tsx', '--expose-gc'] })
+    this.#ended = once(this.#process, 'exit')
   }
 
   // What the answer is the module itself says.
   async ask<Answer extends object>(message: unknown): Promise<Answer> {
     const answered = once(this.#process, 'message') as Promise<[Answer | { readonly error: string }]>
-    const ended = once(this.#process, 'exit').then(() => {
-      throw new Error(`${this.#name} ended`)
-    })
-    // Nobody waits for it once there is an answer.
-    ended.catch(() => undefined)
     this.#process.send(message as object)
-    const [answer] = await Promise.race([answered, ended])
+    const first = await Promise.race([answered, this.#ended.then(() => null)])
+    if (first === null) throw new Error(`${this.#name} ended before it answered`)
+    const [answer] = first
     if ('error' in answer) throw new Error(`${this.#name}: ${answer.error}`)
     return answer
   }
 
   async end(): Promise<void> {
     if (!this.#process.connected) return
-    const ended = once(this.#process, 'exit')
     this.#process.disconnect()
-    await ended
+    await this.#ended
   }
 }
 

@@ -1,3 +1,24 @@
+/** What was promised, in the order in which it was. */
+export const FIGURES = [
+  'acquiring a pooled connection',
+  'indexed queries',
+  'batch writes',
+  'hit ratio',
+  'API responses',
+  'cached reads',
+  'compression',
+  'concurrent users',
+  'requests a second',
+  'job throughput',
+  'large files',
+  'memory',
+  'CPU',
+  'network',
+  'database load',
+  'initial bundle',
+  'repeat load',
+] as const
+
 /** How a figure was promised: to fall by a share, to rise so many times, or to be a share. */
 export interface Promised {
   readonly kind: 'less' | 'times' | 'share'
@@ -8,8 +29,7 @@ export interface Promised {
 
 /** A figure that was promised, measured without and with what it was promised of. */
 export interface Expectation {
-  /** As it was promised. */
-  readonly figure: string
+  readonly figure: (typeof FIGURES)[number]
   readonly promised: Promised
   readonly unit: string
   readonly off: Side

@@ -1,5 +1,5 @@
 import { cpus, totalmem } from 'node:os'
-import { type Expectation, gainOf, isMet, RUNS } from './expectation.js'
+import { type Expectation, FIGURES, gainOf, isMet, RUNS } from './expectation.js'
 
 /** docs/results/expectations.md. */
 export function pageOf(results: {
@@ -8,7 +8,7 @@ export function pageOf(results: {
   readonly loadAtStart: number
   readonly seconds: number
 }): string {
-  const { expectations } = results
+  const expectations = results.expectations.toSorted((one, other) => FIGURES.indexOf(one.figure) - FIGURES.indexOf(other.figure))
   const missed = expectations.filter((expectation) => !isMet(expectation))
   const notes = expectations.flatMap(({ figure, note }) => (note === undefined ? [] : [`- ${figure}: ${note}`]))
   return `# What was promised, and what came of it
@@ -44,11 +44,12 @@ function ratioOf(expectation: Expectation): string {
   const gain = gainOf(expectation)
   switch (expectation.promised.kind) {
     case 'less':
+      if (gain > 0.999) return '> 99.9 % less'
       return gain >= 0 ? `${percent(gain)} less` : `${percent(-gain)} more`
     case 'times':
       return `${number(gain)} ×`
     case 'share':
-      return percent(gain)
+      return `${number(expectation.on.value / expectation.off.value)} ×`
   }
 }
 

@@ -92,6 +92,8 @@ class Client {
     }
     return new Promise((resolve, reject) => {
       request(url, { headers, agent: this.#agent }, (response) => {
+        // The response forgets it at its end.
+        const { socket } = response
         let bytes = 0
         response
           .on('data', (chunk: Buffer) => {
@@ -99,7 +101,7 @@ class Client {
           })
           .on('end', () => {
             // Of the only connection, from its beginning.
-            this.received = response.socket.bytesRead
+            this.received = socket.bytesRead
             if (response.headers.etag !== undefined) this.#tags.set(url, response.headers.etag)
             if (response.statusCode === 200 || response.statusCode === 304) resolve(bytes)
             else reject(new Error(`${url}: ${response.statusCode}`))
