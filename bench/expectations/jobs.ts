@@ -55,7 +55,7 @@ async function throughput(db: Db): Promise<Expectation> {
       value: off.perSecond,
     },
     on: { what: `all at once in ${SLOTS} slots, a thread each`, value: on.perSecond },
-    note: `threads share ${availableParallelism()} cores with Postgres, which has its part already with one slot: more than that there is not to win on this machine.`,
+    note: `the slots’ threads and Postgres share ${availableParallelism()} cores here; a machine with more is not measured.`,
   }
 }
 

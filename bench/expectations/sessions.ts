@@ -2,13 +2,12 @@ import { TokenAuthority } from '../../src/sessions/auth.js'
 import { buildLive } from '../live/build.js'
 import { Child } from '../live/child.js'
 import type { LoadCommand, Opened } from '../live/load.js'
+import { WARM_SESSIONS } from '../live/scenarios.js'
 import type { Command, PeerName, Stats } from '../live/server.js'
 import { SECRET } from '../live/tallyroom.js'
 import { type Expectation, inTurn } from './expectation.js'
 
-/** What the code itself needs is there after so many. */
-const FIRST = 1_000
-const MORE = 3_000
+const MORE = 5_000
 const ROOM = '0192f000-0000-7000-8000-000000000000'
 
 /** Live sessions on either transport, as `npm run bench` measures them. */
@@ -16,7 +15,7 @@ export async function sessions(): Promise<Expectation[]> {
   buildLive()
   const authority = new TokenAuthority({ secret: SECRET })
   const tokens = await Promise.all(
-    Array.from({ length: FIRST + MORE }, (_, no) =>
+    Array.from({ length: WARM_SESSIONS + MORE }, (_, no) =>
       authority.issueToken({
         user: { id: `user-${no}`, name: `user-${no}` },
         expiresAt: Date.now() + 3_600_000,
@@ -30,7 +29,7 @@ export async function sessions(): Promise<Expectation[]> {
     try {
       const ports = [await server.port]
       const open = (count: number) => load.ask<Opened>({ kind: 'open', peer, ports, sessions: count, rooms: [ROOM], tokens })
-      await open(FIRST)
+      await open(WARM_SESSIONS)
       const before = await server.ask<Stats>({ kind: 'stats' })
       await open(MORE)
       const after = await server.ask<Stats>({ kind: 'stats' })
@@ -46,7 +45,7 @@ export async function sessions(): Promise<Expectation[]> {
       figure: 'memory',
       promised: { kind: 'less', least: 0.2, most: 0.3 },
       unit: 'bytes',
-      off: { what: `resident memory of an idle live session, of ${MORE.toLocaleString('en')}, on the transport \`ws\``, value: off.bytes },
+      off: { what: `resident memory of an idle live session, of ${MORE.toLocaleString('en')} after the first ${WARM_SESSIONS.toLocaleString('en')}, on the transport \`ws\``, value: off.bytes },
       on: { what: 'on the transport `uws`', value: on.bytes },
     },
   ]
