@@ -508,8 +508,14 @@ export const MUTANTS = [
     'what a history that went back publishes is dropped',
     epochs,
   ],
-  ['bus/redis-bus.ts', '|| hasLost(meta, found))', ')', 'whoever reads does not see a lost key', epochs],
-  ['bus/redis-bus.ts', 'await this.#endEpoch(project, before.epoch)', '', 'what is published into a lost history is lost with it', epochs],
+  ['bus/redis-history.ts', '|| hasLost(meta, found))', ')', 'whoever reads does not see a lost key', epochs],
+  [
+    'bus/redis-history.ts',
+    'await this.endEpoch(project, before.epoch)',
+    '',
+    'what is published into a lost history is lost with it',
+    epochs,
+  ],
   ['bus/publish.lua', 'epoch == ends or hasLost()', 'epoch == ends', 'a lost key is nothing', epochs],
   ['bus/publish.lua', 'or epoch == ends or', 'or ends or', 'each who finds a loss changes the epoch', redisBus],
   [
@@ -529,7 +535,7 @@ export const MUTANTS = [
     subscription,
   ],
   // What only several processes show
-  ['bus/redis-bus.ts', "if (head.epoch === '') throw", "if (head.epoch === ' ') throw", 'an epoch without a name is joined', processes],
+  ['bus/redis-history.ts', "if (head.epoch === '') throw", "if (head.epoch === ' ') throw", 'an epoch without a name is joined', processes],
   [
     'bus/outbox.ts',
     'else await this.#goBack(project, taken, first.no)',
