@@ -109,15 +109,20 @@ async function serving(servers: Both<Child>, origins: Both<string>, reviewers: R
 }
 
 async function concurrentUsers(origins: Both<string>, reviewers: Reviewers): Promise<Expectation> {
-  const isFast = async (origin: string, users: number) => (await reviewers.work(origin, { ...CROWD, users })).p95Ms <= MAX_P95_MS
-  /** By bisection on a scale of ratios, around what the rate of a busy server would carry. */
+  const isFast = async (origin: string, users: number) =>
+    (await reviewers.work(origin, { ...CROWD, users: Math.max(1, Math.round(users)) })).p95Ms <= MAX_P95_MS
+  /** By bisection on a scale of ratios, below what would need twice the rate of a busy server. */
   const mostUsers = async (origin: string) => {
     const { perSecond } = await reviewers.work(origin, { ...BUSY, ms: 500 })
-    const carried = perSecond * (CROWD.thinkMs / 1_000)
-    let [few, many] = [carried / 4, carried * 2]
+    let many = 2 * perSecond * (CROWD.thinkMs / 1_000)
+    let few = many / 8
+    for (; !(await isFast(origin, few)); few /= 2) {
+      if (few < 1) return { users: 0 }
+      many = few
+    }
     for (let search = 0; search < SEARCHES; search++) {
       const users = Math.sqrt(few * many)
-      if (await isFast(origin, Math.max(1, Math.round(users)))) few = users
+      if (await isFast(origin, users)) few = users
       else many = users
     }
     return { users: Math.round(few) }
