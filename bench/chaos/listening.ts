@@ -111,7 +111,8 @@ export class Listening {
     if (!row && !published.has(id)) findings.report('invented', `${name} heard ${id} (${place}) ${heardAt}`)
     const before = handled.get(id)
     if (before !== undefined) {
-      if (ear.heard - before <= REMEMBERED) findings.report('duplicated', `${name} heard ${id} again (${place}) ${heardAt}`)
+      // The thousandth after it has pushed it out.
+      if (ear.heard - before < REMEMBERED) findings.report('duplicated', `${name} heard ${id} again (${place}) ${heardAt}`)
       else findings.checks.beyondMemory++
     }
     if (seq <= stay.last) findings.report('reordered', `${name} heard ${place} after ${stay.last} ${heardAt}`)

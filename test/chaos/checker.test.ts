@@ -149,6 +149,19 @@ describe('the checker of chaos runs', () => {
     expect(kindsOf([...without('event', 'feed:2').filter((entry) => entry.kind !== 'wire' || entry.id !== 'feed:2')])).toEqual(['lost'])
   })
 
+  test.each([
+    { between: 999, kinds: ['duplicated'] },
+    { between: 1_000, kinds: [] },
+  ])('an event that is heard again after $between others is one of those that a client remembers, or no more', ({ between, kinds }) => {
+    const others = Array.from({ length: between }, (_, index) => [
+      ...published(6, 4 + index, `feed:${3 + index}`),
+      heard(6, 4 + index, `feed:${3 + index}`),
+    ])
+    const [again] = ON_TIME.filter((entry) => entry.kind === 'event').slice(-1)
+    const place = 4 + between
+    expect(kindsOf([...ON_TIME, ...others.flat(), wire(7, place, again!.id), heard(7, place, again!.id)])).toEqual(kinds)
+  })
+
   test('two events in the wrong places of a history are reordered', () => {
     const swapped = [...ON_TIME, ...published(6, 4, 'feed:3'), ...published(6, 5, 'feed:4'), heard(6, 5, 'feed:4'), heard(6, 4, 'feed:3')]
     expect(kindsOf(swapped)).toContain('reordered')
