@@ -32,6 +32,8 @@ export interface Acknowledged {
 interface Project {
   readonly epochs: Map<string, Epoch>
   readonly outbox: Map<string, OutboxRow>
+  /** By id, the history in which it was seen first. */
+  readonly origins: Map<string, { readonly epoch: string; readonly at: number }>
   /** By id, when it was sent first. */
   readonly published: Map<string, number>
   readonly acknowledged: Acknowledged[]
@@ -102,6 +104,7 @@ export class Histories {
     if (known) return known
     const made: Project = {
       epochs: new Map(),
+      origins: new Map(),
       outbox: new Map(),
       published: new Map(),
       acknowledged: [],
@@ -173,7 +176,8 @@ export class Histories {
   }
 
   #place(project: string, name: string, seq: number, id: string, at: number): void {
-    const { epochs } = this.of(project)
+    const { epochs, origins } = this.of(project)
+    if (at < (origins.get(id)?.at ?? Number.POSITIVE_INFINITY)) origins.set(id, { epoch: name, at })
     let epoch = epochs.get(name)
     if (!epoch) {
       epoch = { name, firstAt: at, head: 0, places: new Map() }

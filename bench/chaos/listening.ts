@@ -106,7 +106,7 @@ export class Listening {
       return
     }
     const place = `${stay.epoch}:${seq}`
-    const { outbox, published } = this.#histories.of(project)
+    const { outbox, published, origins } = this.#histories.of(project)
     const row = outbox.get(id)
     if (!row && !published.has(id)) findings.report('invented', `${name} heard ${id} (${place}) ${heardAt}`)
     const before = handled.get(id)
@@ -123,7 +123,9 @@ export class Listening {
     // Of a queued event nobody knows whether the first attempt at it comes after all, before its turn in the outbox.
     const factNo = row && sentFirst === undefined ? row.no : null
     // A history that begins anew tells also what was there before the client was, and it follows what the client has heard.
-    if (before === undefined && (sentFirst ?? row?.bornAt ?? 0) > stay.since) this.#judgeOrder(ear, stay, id, factNo, heardAt)
+    // What waited in the outbox goes out again in the history after a loss (B4), behind what was published into it meanwhile.
+    const isAgain = row !== undefined && sentFirst !== undefined && origins.get(id)?.epoch !== stay.epoch
+    if (before === undefined && !isAgain && (sentFirst ?? row?.bornAt ?? 0) > stay.since) this.#judgeOrder(ear, stay, id, factNo, heardAt)
     const isShutOut = this.#memberships.isShutOut(ear.client, project, sentAt)
     if (isShutOut !== null) findings.checks.memberships++
     if (isShutOut) findings.report('intruded', `${name} heard ${id} (${place}) of ${new Date(sentAt).toISOString()} ${heardAt}`)

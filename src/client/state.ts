@@ -37,16 +37,23 @@ export function startJoin(state: StreamState): StreamState {
 }
 
 /**
- * Takes the answer to a join: its latest values replace all that were held (J3), its position is where the stream goes on. To be handled are
+ * Takes the answer to a join: its latest values replace all that were held (J3), but for newer ones of the same history, which another process
+ * has told already (D4); its position is where the stream goes on. To be handled are
  * the values that it does not have any more, and with a snapshot all that it has, otherwise those that are other ones.
  */
 export function receiveJoined(state: StreamState, message: JoinedMessage): Received {
   // Still checked one by one: a resumed join may overlap what came before the socket broke.
   const base = message.mode === 'resumed' ? state.position : null
   const events = base === null ? [] : message.events.filter((event) => event.seq > base.seq)
-  const latest = new Map(message.latest.map((value) => [value.key, value]))
+  const held = (key: string) => (base === null ? undefined : state.latest.get(key))
+  const latest = new Map(
+    message.latest.map((value) => {
+      const before = held(value.key)
+      return [value.key, before && before.version > value.version ? before : value]
+    }),
+  )
   const gone = [...state.latest.values()].filter(({ key, data }) => data !== null && !latest.has(key))
-  const news = message.latest.filter(({ key, version }) => base === null || state.latest.get(key)?.version !== version)
+  const news = [...latest.values()].filter(({ key, version }) => held(key)?.version !== version)
   return {
     state: { phase: 'joined', position: message.position, latest },
     events,

@@ -71,6 +71,16 @@ describe('the stream of a project', () => {
     expect(lower.latest).toHaveLength(1)
   })
 
+  test('[D4] keeps a value, and the end of one, when it resumes at a process that is behind', () => {
+    const held = receiveDeliver(at5(), deliver([], [value(9), { ...value(4, null), key: 'job/2' }])).state
+    const behind = [value(8), { ...value(3), key: 'job/2' }, { ...value(1), key: 'job/3' }]
+    const again = receiveJoined(startJoin(held), joined(5, { mode: 'resumed', latest: behind }))
+    expect(again.latest.map(({ key }) => key)).toEqual(['job/3'])
+    expect([...again.state.latest.values()].map(({ version }) => version)).toEqual([9, 4, 1])
+    const another = receiveJoined(startJoin(held), joined(5, { latest: behind }))
+    expect(another.latest.map(({ version }) => version)).toEqual([8, 3, 1])
+  })
+
   test('[D2] drops events of a resumed join that it has', () => {
     const resumed = receiveJoined(startJoin(at5()), joined(6, { mode: 'resumed', events: [event(5), event(6)] }))
     expect(seqs(resumed.events)).toEqual([6])
