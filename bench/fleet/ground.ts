@@ -1,6 +1,9 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as passed } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -19,7 +22,7 @@ export interface GroundOptions {
   readonly work?: number
   /** Projects. */
   readonly rooms: number
-  /** The processes reach Redis by {@link Ground.wire} only, at the cost of this process's time. */
+  /** The processes reach Redis by {@link Ground.wire} only, at the cost of this process's time, and Redis keeps what it acknowledges. */
   readonly isWired?: boolean
 }
 
@@ -43,6 +46,7 @@ export class Ground {
   readonly #ports: ReadonlyMap<string, number>
   readonly #dropDatabase: () => Promise<void>
   readonly #redisPort: number
+  readonly #redisDir: string
   #redis: StartedService
 
   private constructor(parts: {
@@ -50,6 +54,7 @@ export class Ground {
     readonly balancer: TcpProxy
     readonly database: { readonly url: string; drop(): Promise<void> }
     readonly redis: StartedService
+    readonly redisDir: string
     readonly ports: ReadonlyMap<string, number>
     readonly isWired: boolean
   }) {
@@ -58,6 +63,7 @@ export class Ground {
     this.databaseUrl = parts.database.url
     this.#dropDatabase = () => parts.database.drop()
     this.#redis = parts.redis
+    this.#redisDir = parts.redisDir
     this.#redisPort = Number(new URL(parts.redis.url).port)
     this.#ports = parts.ports
     const secret = randomBytes(32).toString('hex')
@@ -71,12 +77,13 @@ export class Ground {
   }
 
   static async open({ serve, work = 0, rooms, isWired = false }: GroundOptions): Promise<Ground> {
-    const [database, redis] = await Promise.all([createServerDatabase(), startRedis()])
+    const redisDir = await mkdtemp(join(tmpdir(), 'tallyroom-fleet-'))
+    const [database, redis] = await Promise.all([createServerDatabase(), isWired ? startRedis(undefined, redisDir) : startRedis()])
     const ports = new Map<string, number>()
     for (let no = 1; no <= serve; no++) ports.set(`serve ${no}`, await freePort())
     const wire = await TcpProxy.open(redis.url)
     const balancer = await TcpProxy.open(...[...ports.values()].map((port) => `http://127.0.0.1:${port}`))
-    const ground = new Ground({ wire, balancer, database, redis, ports, isWired })
+    const ground = new Ground({ wire, balancer, database, redis, redisDir, ports, isWired })
     await promisify(execFile)(process.execPath, [MAIN, 'migrate'], { env: { ...process.env, ...ground.#environment } })
     const names = [...ports.keys(), ...Array.from({ length: work }, (_, index) => `work ${index + 1}`)]
     await Promise.all(names.map((name) => ground.start(name)))
@@ -107,15 +114,16 @@ export class Ground {
     this.members.set(name, member)
   }
 
-  /** Redis is gone, its port closed. What it had sent before still arrives: it keeps nothing, and has told its publishers that it has it (P4). */
+  /** Redis is gone, its port closed. What it had sent before still arrives: it has told its publishers that it has it (P4). */
   async stopRedis(): Promise<void> {
     await this.#redis.stop()
     await this.wire.pullOut()
   }
 
-  /** It is there again, and has forgotten everything. */
-  async startRedis(): Promise<void> {
-    this.#redis = await startRedis(this.#redisPort)
+  /** It is there again, with all that it had, or with nothing. */
+  async startRedis({ isEmpty }: { readonly isEmpty: boolean }): Promise<void> {
+    if (isEmpty) await rm(join(this.#redisDir, 'appendonlydir'), { recursive: true })
+    this.#redis = await startRedis(this.#redisPort, this.#redisDir)
     await this.wire.plugIn()
   }
 
@@ -159,6 +167,7 @@ export class Ground {
     await Promise.all([...this.members.values()].map((member) => member.stop()))
     await Promise.all([this.wire.pullOut(), this.balancer.pullOut()])
     await Promise.all([this.#redis.stop(), this.#dropDatabase()])
+    await rm(this.#redisDir, { recursive: true })
   }
 }
 

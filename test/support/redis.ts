@@ -6,11 +6,11 @@ import { freePort, makeServiceDir, startGuarded, untilReady } from './guarded-pr
 import type { StartedService } from './postgres.js'
 
 /**
- * A Redis server that keeps nothing, on a free port of loopback, or on this one: on PATH, else of Debian's package.
+ * A Redis server on a free port of loopback, or on this one: on PATH, else of Debian's package. It keeps nothing, or everything in that folder.
  * @throws Error when there is none.
  */
-export function startRedis(wanted?: number): Promise<StartedService> {
-  return start(wanted, [])
+export function startRedis(wanted?: number, keptIn?: string): Promise<StartedService> {
+  return start(wanted, keptIn === undefined ? [] : ['--dir', keptIn, '--appendonly', 'yes', '--appendfsync', 'always'])
 }
 
 /** A Cluster of three such servers that share the slots; its address is that of the first one. */
