@@ -1,24 +1,23 @@
-import type { BusItem } from '../../src/bus/bus.js'
 import { LiveError } from '../../src/client/index.js'
 import { msgpackCodec } from '../../src/client/msgpack.js'
-import { AppError } from '../../src/errors.js'
 import { newId, type ProjectId } from '../../src/ids.js'
-import type { Publication, PublishResult } from '../../src/protocol/messages.js'
 import type { Principal } from '../../src/sessions/auth.js'
 import type { TransportHandler } from '../../src/transport/transport.js'
 import { FakeClock } from '../sessions/fake-clock.js'
 import { Checker } from './checker.js'
 import { SimulatedClient } from './client.js'
 import { fakeGlobals } from './fake-globals.js'
-import { History, type HistoryDump } from './history.js'
+import { History } from './history.js'
 import { GRACE_MS, HEARTBEAT, SimulatedProcess, simulatedBus } from './process.js'
+import { Publishers, principalOf } from './publishers.js'
 import { Random } from './random.js'
+import { RedisFaults } from './redis-faults.js'
 import { RedisNetwork } from './redis-network.js'
 import { SimulatedDatabase } from './simulated-database.js'
-import type { Dump } from './simulated-redis.js'
 import type { Situations } from './situations.js'
 import { SimulatedSocket } from './socket.js'
 import { SocketPairs } from './socket-pair.js'
+import { Witness } from './witness.js'
 
 const CLIENTS = 5
 const PROJECTS = 2
@@ -87,17 +86,16 @@ class Processes {
   readonly #history = new History()
   readonly #database: SimulatedDatabase
   readonly #network: RedisNetwork
+  readonly #redisFaults: RedisFaults
   readonly #count: number
   readonly #processes: SimulatedProcess[] = []
-  /** A service that publishes straight to Redis, and listens to nothing. */
   readonly #service: ReturnType<typeof simulatedBus>
+  readonly #publishers: Publishers
   /** Where nobody serves. */
   readonly #nowhere: SocketPairs
   readonly #projects = Array.from({ length: PROJECTS }, () => newId<ProjectId>())
   readonly #clients: SimulatedClient[]
   readonly #isProved: boolean
-  #copy: { readonly dump: Dump; readonly history: HistoryDump } | null = null
-  #published = 0
   #sessions = 0
   #started = 0
 
@@ -109,8 +107,12 @@ class Processes {
     this.#isProved = seed % 10 === 0
     const parts = { clock, random, situations }
     this.#database = new SimulatedDatabase(parts)
-    this.#network = new RedisNetwork({ ...parts, onPublished: (channel, message) => this.#hear(channel, message) })
+    const judging = { ...parts, history: this.#history, onFault: (fault: string) => this.#faults.push(fault) }
+    const witness = new Witness(judging)
+    this.#network = new RedisNetwork({ ...parts, onPublished: (channel, message) => witness.hear(channel, message) })
+    this.#redisFaults = new RedisFaults({ ...parts, network: this.#network, history: this.#history })
     this.#service = simulatedBus(this.#network)
+    this.#publishers = new Publishers({ ...judging, service: this.#service, serving: () => this.#serving() })
     this.#nowhere = new SocketPairs({ clock, random, slowBytes: 0, isProved: false, onFault: () => undefined, onClose: () => undefined })
     this.#nowhere.start({ onOpen: () => ({ onMessage() {}, onSlow() {}, onDrain() {}, onClose() {} }) } as unknown as TransportHandler)
     this.#clients = Array.from({ length: CLIENTS }, (_, index) => this.#client(`user-${index % (CLIENTS - 1)}`))
@@ -149,7 +151,7 @@ class Processes {
     const step = random.weighted(STEPS_BY_WEIGHT)
     switch (step) {
       case 'publish':
-        this.#publish(client, project)
+        this.#publishers.publish(client, project)
         return
       case 'fact':
         this.#act(project, () => this.#database.store(project))
@@ -197,86 +199,15 @@ class Processes {
       case 'kill':
         this.#kill()
         return
-      default:
-        this.#fail(step)
-    }
-  }
-
-  #fail(step: 'cut' | 'swallow' | 'swallowAll' | 'standStill' | 'copy' | 'restart' | 'empty' | 'loseKey' | 'trouble'): void {
-    const random = this.#random
-    const situations = this.#situations
-    const network = this.#network
-    switch (step) {
-      case 'cut':
-        if (network.connections.size === 0) return
-        random.pick([...network.connections]).cut()
-        situations.count('a connection is cut')
-        return
-      case 'swallow':
-        if (network.connections.size === 0) return
-        random.pick([...network.connections]).swallow()
-        situations.count('a connection carries nothing')
-        return
-      case 'swallowAll':
-        for (const connection of network.connections) connection.swallow()
-        network.swallowsConnections = true
-        situations.count('new connections carry nothing')
-        this.#clock.after(random.below(5_000), () => {
-          network.swallowsConnections = false
-        })
-        return
-      case 'standStill':
-        network.stopFor(random.below(4_000))
-        situations.count('Redis stands still')
-        return
-      case 'copy':
-        if (!network.isDown) this.#copy = { dump: network.redis.dump(), history: this.#history.dump() }
-        return
-      case 'restart':
-        this.#restart()
-        return
-      case 'empty':
-        if (network.isDown) return
-        network.redis.restore(new Map())
-        situations.count('Redis is emptied')
-        return
-      case 'loseKey': {
-        const { keys } = network.redis
-        if (keys.length === 0) return
-        network.redis.lose(random.pick(keys))
-        situations.count('a key is lost')
-        return
-      }
       case 'trouble': {
         const kind = random.pick(['failing', 'slow', 'away'] as const)
         this.#database.trouble(kind, random.below(3_000))
-        situations.count(kind === 'slow' ? 'the database is slow' : kind === 'away' ? 'the database is away' : 'the database fails')
+        this.#situations.count(kind === 'slow' ? 'the database is slow' : kind === 'away' ? 'the database is away' : 'the database fails')
         return
       }
       default:
-        step satisfies never
+        this.#redisFaults.begin(step)
     }
-  }
-
-  #restart(): void {
-    const network = this.#network
-    if (network.isDown) return
-    const situations = this.#situations
-    const chance = this.#random.next()
-    // Mostly soon, when others may have published anew before somebody has noticed.
-    network.restart(this.#random.below(this.#random.chance(0.6) ? 200 : 4_000), () => {
-      const copy = this.#copy
-      if (chance < 0.2) situations.count('Redis restarts with its data')
-      else if (chance < 0.35) {
-        network.redis.restore(new Map())
-        situations.count('Redis restarts empty')
-      } else if (copy) {
-        network.redis.restore(copy.dump)
-        this.#history.restore(copy.history)
-        this.#copy = null
-        situations.count('Redis restarts with an older copy')
-      }
-    })
   }
 
   async #start(): Promise<void> {
@@ -333,91 +264,6 @@ class Processes {
       .pick(serving)
       .act(project, transaction())
       .catch(() => undefined)
-  }
-
-  #publish(client: SimulatedClient, project: ProjectId): void {
-    const random = this.#random
-    const publications = this.#publications(1 + random.below(3))
-    const serving = this.#serving()
-    if (random.chance(0.3)) {
-      this.#service.bus.publish(project, publications.map(itemOf)).then(
-        ({ epoch, results }) => this.#believe(project, epoch, results),
-        () => undefined,
-      )
-      this.#situations.count('published straight to the bus')
-    } else if (client.open.length > 0 && random.chance(0.4)) {
-      client.client.publish(project, publications).catch(() => undefined)
-      this.#situations.count('published over a session')
-    } else if (serving.length > 0) {
-      void this.#post(project, client.user, publications)
-      this.#situations.count('published over HTTP')
-    }
-  }
-
-  /** Until it has an answer, at whatever process, under the same ids. */
-  async #post(project: ProjectId, user: string, events: readonly Publication[]): Promise<void> {
-    for (let attempt = 0; attempt < 4; attempt++) {
-      const serving = this.#serving()
-      if (serving.length === 0) return
-      if (attempt > 0) this.#situations.count('published again under its id')
-      try {
-        const { epoch, results } = await this.#random.pick(serving).publish({ publisher: principalOf(user), project, events })
-        this.#believe(project, epoch, results)
-        if (this.#random.chance(0.9)) return
-      } catch (error) {
-        if (error instanceof AppError && error.code === 'FORBIDDEN') return
-      }
-      await this.#wait(this.#random.below(300))
-    }
-  }
-
-  /** What was acknowledged is where it was said to be. */
-  #believe(project: ProjectId, epoch: string | null, results: readonly (PublishResult | { readonly kind: string })[]): void {
-    for (const result of results) {
-      if (!('id' in result) || !('seq' in result) || epoch === null) continue
-      const isThere = this.#history.told(project, epoch).some(({ events }) => events[Number(result.seq) - 1]?.id === result.id)
-      if (!isThere) this.#faults.push(`[B1] ${result.id} was acknowledged as ${result.seq} of ${epoch}`)
-    }
-  }
-
-  #publications(count: number): Publication[] {
-    const random = this.#random
-    return Array.from({ length: count }, () => {
-      const data = { n: ++this.#published, pad: 'x'.repeat(random.chance(0.2) ? 1_500 : 20) }
-      if (random.chance(0.4)) return { type: 'demo.value', key: `k/${random.below(3)}`, data: random.chance(0.2) ? null : data }
-      return { type: 'demo.event', data, ...(random.chance(0.6) && { id: `given-${this.#published}` }) }
-    })
-  }
-
-  /** What Redis tells, as the head of publish.lua has it, in the moment in which it does. */
-  #hear(channel: string, message: string): void {
-    const project = /\{(.*)\}:live$/.exec(channel)?.[1] as ProjectId | undefined
-    if (project === undefined) return
-    const [head = '', ...lines] = message.split('\n')
-    const [epoch = '', , firstSeq, at] = head.split(' ')
-    const items = Array.from({ length: (lines.length - 1) >> 1 }, (_, item) => ({ head: lines[2 * item]!, body: lines[2 * item + 1]! }))
-    const time = new Date(Number(at)).toISOString()
-    const events = items.flatMap(({ head, body }) => {
-      const [, type, id] = /^e (\S+) (.*)$/.exec(head) ?? []
-      return type === undefined ? [] : [{ id: id!, type, at: time, body }]
-    })
-    const latest = items.flatMap(({ head, body }) => {
-      const [, version, key] = /^l (\d+) \S+ (.*)$/.exec(head) ?? []
-      return version === undefined ? [] : [{ key: key!, version: Number(version), body }]
-    })
-    const before = this.#history.newest(project)
-    if (before !== null && before.epoch !== epoch) this.#situations.count('another epoch')
-    const known = before?.epoch === epoch ? before.events : []
-    if (events.length > 0 && Number(firstSeq) !== known.length + 1) this.#faults.push(`[B1] ${firstSeq} follows ${known.length}`)
-    let last = known.reduceRight<number | null>((found, { data }) => found ?? factOf(data), null)
-    for (const { id, body } of events) {
-      if (known.some((one) => one.id === id)) this.#faults.push(`[P3] ${id} is published twice in ${epoch}`)
-      const fact = factOf(body)
-      if (fact === null) continue
-      if (last !== null && fact !== last + 1) this.#faults.push(`[B4] fact ${fact} is told after ${last}`)
-      last = fact
-    }
-    this.#history.add({ project, epoch, events, latest })
   }
 
   #client(user: string): SimulatedClient {
@@ -557,25 +403,7 @@ class Processes {
   }
 }
 
-function principalOf(user: string): Principal {
-  return { user: { id: user, name: user }, admin: false, projects: {}, publish: '*', expiresAt: Date.UTC(2027, 0, 1), credential: null }
-}
-
 function readAgain({ pair }: SimulatedSocket): void {
   pair.isReading = true
   pair.read()
-}
-
-function itemOf(publication: Publication): BusItem {
-  const { type, data } = publication
-  if (publication.key === undefined) {
-    return { kind: 'event', type, body: JSON.stringify({ actor: null, data }), ...(publication.id !== undefined && { id: publication.id }) }
-  }
-  const { key } = publication
-  return { kind: 'latest', type, key, body: JSON.stringify({ data }) }
-}
-
-function factOf(text: string): number | null {
-  const [, no] = /"fact":(\d+)/.exec(text) ?? []
-  return no === undefined ? null : Number(no)
 }
