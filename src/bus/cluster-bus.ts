@@ -185,7 +185,13 @@ export class ClusterBus implements Bus {
       shard: { tag, onMoved: () => void this.#look() },
       onDelivery: (delivery) => this.#deliveryChanged(bus, delivery),
     })
-    await bus.start()
+    try {
+      await bus.start()
+    } catch (error) {
+      // It may have been there for a moment, and nobody will hear of it again.
+      this.#deliveryChanged(bus, 'proven')
+      throw error
+    }
     if (this.#isStopped) return bus.stop()
     const before = this.#nodes.get(address)
     this.#nodes.set(address, { address, bus, tag })

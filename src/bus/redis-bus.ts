@@ -187,7 +187,6 @@ export class RedisBus implements Bus {
     this.#keep(channel, subscription)
     try {
       await available(() => this.#hear(channel))
-      this.#silence.heard(channel)
       return { ...(await subscription.begin()), close: () => this.#unsubscribe(channel, subscription) }
     } catch (error) {
       await this.#unsubscribe(channel, subscription)
@@ -212,12 +211,13 @@ export class RedisBus implements Bus {
     void this.#forget(channel)
     for (const subscription of moved) {
       this.#moved.set(subscription, other)
+      // It may have come from there.
+      other.#moved.delete(subscription)
       subscription.moveTo(other.#sourceOf(project))
       other.#keep(channel, subscription)
     }
     try {
       await other.#hear(channel)
-      other.#silence.heard(channel)
     } catch {
       // What is connected anew hears all its channels.
       if (other.#subscriber.status === 'ready') other.#subscriber.disconnect(RECONNECT)
@@ -292,7 +292,9 @@ export class RedisBus implements Bus {
     }
   }
 
+  /** From now on it is looked after, also while its channel cannot be subscribed. */
   #keep(channel: string, subscription: RedisSubscription): void {
+    this.#silence.heard(channel)
     const others = this.#subscriptions.get(channel)
     if (others) others.add(subscription)
     else this.#subscriptions.set(channel, new Set([subscription]))

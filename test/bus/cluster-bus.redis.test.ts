@@ -60,6 +60,24 @@ describe('a Redis Cluster', () => {
     await Promise.all([bus.stop(), others.stop()])
   })
 
+  test('[D7] a project whose slot comes back to a node that had it is heard there, and can be left', async () => {
+    const prefix = `test-${newId()}`
+    const bus = new ClusterBus({ url: cluster.url, prefix })
+    await bus.start()
+    const project = newId<ProjectId>()
+    const listener = new Listener()
+    const subscription = await bus.subscribe(project, listener)
+    for (const seq of [1, 2, 3]) {
+      await move(slotOf(project))
+      await bus.publish(project, [event()])
+      await vi.waitFor(() => expect(listener.events.at(-1)?.seq).toBe(seq), { timeout: 5_000, interval: 5 })
+    }
+    expect(listener.lost).toEqual([])
+    await subscription.close()
+    for (const node of nodes) expect(await node.call('PUBSUB', 'SHARDCHANNELS', `${prefix}:{${project}}:live`)).toEqual([])
+    await bus.stop()
+  })
+
   /** With its keys, to the next node. */
   async function move(slot: number): Promise<void> {
     const ids = await Promise.all(nodes.map((node) => node.cluster('MYID') as Promise<string>))
@@ -72,6 +90,6 @@ describe('a Redis Cluster', () => {
     const { hostname, port } = new URL(cluster.urls[next]!)
     const keys = (await from.cluster('GETKEYSINSLOT', slot, 1_000)) as string[]
     await from.call('MIGRATE', hostname, port, '', '0', '5000', 'KEYS', ...keys)
-    for (const node of [to, from]) await node.cluster('SETSLOT', slot, 'NODE', ids[next]!)
+    for (const node of [to, from, ...nodes]) await node.cluster('SETSLOT', slot, 'NODE', ids[next]!)
   }
 })
