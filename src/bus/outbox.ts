@@ -54,10 +54,10 @@ export class OutboxPublisher {
   readonly #options: OutboxOptions
   readonly #running = new Map<ProjectId, Promise<void>>()
   readonly #again = new Set<ProjectId>()
-  /** Whose news did not go out at the last attempt: said once, not each second. */
   /** Whose history began anew, to be looked at one after another. */
   readonly #begun = new Set<ProjectId>()
   #recovering: Promise<void> | null = null
+  /** Whose news did not go out at the last attempt: said once, not each second. */
   readonly #failing = new Set<ProjectId | 'sweep'>()
   #timer: NodeJS.Timeout | null = null
   #sweeping: Promise<void> | null = null
@@ -69,6 +69,7 @@ export class OutboxPublisher {
 
   start(): void {
     this.#timer = setInterval(() => {
+      if (this.#begun.size > 0) this.#recoverBegun()
       this.#sweeping ??= this.#sweep().finally(() => {
         this.#sweeping = null
       })
@@ -112,12 +113,17 @@ export class OutboxPublisher {
   /** The project has begun another history: what the last one took, and may have lost, goes out again (B4). */
   recover(project: ProjectId): void {
     this.#begun.add(project)
+    this.#recoverBegun()
+  }
+
+  #recoverBegun(): void {
     this.#recovering ??= this.#recover().finally(() => {
       this.#recovering = null
     })
   }
 
   async #recover(): Promise<void> {
+    const failed: ProjectId[] = []
     for (const project of this.#begun) {
       if (this.#isStopped) return
       this.#begun.delete(project)
@@ -125,11 +131,14 @@ export class OutboxPublisher {
         const { taken, before } = await this.#options.bus.outboxState(project)
         if (taken === null) await this.#reopenLost(project, before)
       } catch (error) {
+        failed.push(project)
         this.#fail(project, error)
         continue
       }
       await this.flush(project)
     }
+    // The sweep tries again: no news may come that would show what is missing.
+    for (const project of failed) this.#begun.add(project)
   }
 
   async #sweep(): Promise<void> {

@@ -58,12 +58,15 @@ export function outboxContract(name: string, makeBus: () => Promise<BusUnderTest
     const unpublished = () => db.outbox.count({ where: { projectId: project, publishedAt: null } })
     const upTo = (count: number) => Array.from({ length: count }, (_, at) => at + 1)
 
-    function publisher(publish: Bus['publish'] = bus.publish.bind(bus), sweepMs = 20): OutboxPublisher {
+    function publisher(
+      publish: Bus['publish'] = bus.publish.bind(bus),
+      outboxState: Bus['outboxState'] = bus.outboxState.bind(bus),
+    ): OutboxPublisher {
       const made = new OutboxPublisher({
-        bus: { publish, outboxState: (id) => bus.outboxState(id) },
+        bus: { publish, outboxState },
         log: { warn: (...said: unknown[]) => void warnings.push(said) },
         ...outboxStore(db),
-        sweepMs,
+        sweepMs: 20,
       })
       publishers.push(made)
       return made
@@ -194,6 +197,28 @@ export function outboxContract(name: string, makeBus: () => Promise<BusUnderTest
       await heard(() => expect(again.events.map(({ id }) => id)).toHaveLength(3))
       expect(again.events.slice(0, 2).map(({ id }) => id)).toEqual(listener.events.slice(3).map(({ id }) => id))
       expect(await unpublished()).toBe(0)
+    })
+
+    test('[B4] what a lost history had taken goes out again, also when nobody could be asked at first and nothing new is booked', async () => {
+      await book({ data: { no: 1 } }, { data: { no: 2 } })
+      await publisher().flush(project)
+      await heard(() => expect(numbers()).toEqual([1, 2]))
+      // As if the bus had lost everything: another project's stream stands for the new history.
+      const anew = newId<ProjectId>()
+      const again = new Listener()
+      await bus.subscribe(anew, again)
+      let failures = 2
+      const one = publisher(
+        (_, items) => bus.publish(anew, items),
+        async () => {
+          if (failures-- > 0) throw new AppError('BUS_UNAVAILABLE')
+          return bus.outboxState(anew)
+        },
+      )
+      one.start()
+      one.recover(project)
+      await heard(() => expect(again.events.map(({ id }) => id)).toEqual(listener.events.map(({ id }) => id)))
+      await heard(async () => expect(await unpublished()).toBe(0))
     })
 
     async function readPendingAll() {
