@@ -28,6 +28,8 @@ const revocations = [`${S}/revocations.test.ts`]
 const simulation = ['test/simulation/simulation.test.ts']
 const processes = ['test/simulation/processes.test.ts']
 const subscription = ['test/bus/redis-subscription.test.ts']
+const moving = ['test/bus/moving.test.ts']
+const cluster = ['test/bus/cluster-bus.redis.test.ts']
 const ws = ['test/transport/ws.test.ts']
 const client = ['state', 'room', 'client', 'handover', 'token', 'link'].map((name) => `test/client/${name}.test.ts`)
 
@@ -486,12 +488,28 @@ export const MUTANTS = [
   ['bus/outbox.ts', '          isBeginning = true\n', '', 'a history that has taken nothing takes nothing', outbox],
   ['bus/outbox.ts', '    await this.#options.reopenRecent(project)\n', '', 'what was sent just before a loss is lost', outbox],
   [
+    'bus/outbox.ts',
+    '    for (const project of failed) this.#begun.add(project)\n',
+    '',
+    'what was lost while nobody could be asked stays lost',
+    outbox,
+  ],
+  [
     'db/outbox.ts',
     'published_at > now() - make_interval(secs',
     'published_at > now() - make_interval(days',
     'a day of news goes out again',
     outbox,
   ],
+  // A Redis Cluster
+  [
+    'bus/redis-bus.ts',
+    '    this.#silence.heard(channel)\n    const others',
+    '    const others',
+    'what moved to a node that was away is not looked after',
+    moving,
+  ],
+  ['bus/redis-bus.ts', '      other.#moved.delete(subscription)\n', '', 'what came back to a node cannot be left', cluster],
   // Epochs
   ['bus/redis-subscription.ts', '    await endEpoch(epoch)\n', '', 'a history that went back goes on', epochs],
   [
