@@ -93,7 +93,14 @@ const DASHBOARD_DIR = fileURLToPath(new URL('../dist/dashboard/', import.meta.ur
 export async function startApp(config: Config, log: Log, onJob: (job: JobView) => void = () => undefined): Promise<App> {
   const stops: (() => Promise<void> | void)[] = []
   const stop = async () => {
-    for (const step of stops.splice(0).reverse()) await step()
+    for (const step of stops.splice(0).reverse()) {
+      try {
+        await step()
+      } catch (error) {
+        // What the others leave open would keep the process.
+        log.warn({ err: error }, 'a part did not stop in order')
+      }
+    }
   }
   try {
     const uws = config.TRANSPORT === 'uws' && config.ROLE !== 'work' ? await loadUws() : null
@@ -150,8 +157,8 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
               tellBusState()
             },
           })
-    await bus.start()
     stops.push(() => bus.stop())
+    await bus.start()
 
     // Until it takes requests, or jobs.
     let isServing = () => false

@@ -49,7 +49,6 @@ export interface PoolCounts {
   readonly idle: number
   /** Callers that wait for one. */
   readonly waiting: number
-  readonly max: number
 }
 
 /** A connection as {@link Database.borrow} lends it. */
@@ -94,14 +93,19 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     observer,
   )
   const db = new PrismaClient({
-    adapter: new PrismaPg(pool, { disposeExternalPool: true }),
+    adapter: new PrismaPg(pool),
     // The pool's own answer comes first: it says why.
     transactionOptions: { maxWait: acquireTimeoutMs + 1_000, timeout: TRANSACTION_TIMEOUT_MS },
   })
+  // Prisma would end only a pool that it has used, and open one of its own for who asks after that.
+  const close = async () => {
+    await db.$disconnect()
+    await pool.end()
+  }
   try {
     await pool.query('select 1')
   } catch (error) {
-    await db.$disconnect()
+    await close()
     throw new AppError('DB_BUSY', { message: `cannot reach Postgres: ${reasonOf(error)}`, cause: error })
   }
   return {
@@ -118,8 +122,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
         client.release()
       }
     },
-    poolCounts: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount, max }),
-    close: () => db.$disconnect(),
+    poolCounts: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+    close,
   }
 }
 

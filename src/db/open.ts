@@ -148,13 +148,15 @@ function addressOf(text: string): { readonly address: { readonly url: string }; 
 /** A session of its own that holds the lock as long as this process lives. */
 async function takeSoleLease(connectionString: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString, application_name: 'tallyroom lease', keepAlive: true })
+  // Lost with its connection: the process goes on, the next one to start is told nothing. A restart of Postgres ends both anyway.
+  client.on('error', () => undefined)
   await client.connect()
-  const { rows } = await client.query<{ taken: boolean }>('select pg_try_advisory_lock($1) as taken', [SOLE_PROCESS_LOCK])
-  if (rows[0]?.taken) {
-    // Lost with its connection: the process goes on, the next one to start is told nothing. A restart of Postgres ends both anyway.
-    client.on('error', () => undefined)
-    return client
+  try {
+    const { rows } = await client.query<{ taken: boolean }>('select pg_try_advisory_lock($1) as taken', [SOLE_PROCESS_LOCK])
+    if (rows[0]?.taken) return client
+    throw new AppError('CONFLICT', { message: 'another tallyroom without REDIS_URL uses this database: stop it, or give both a REDIS_URL' })
+  } catch (error) {
+    await client.end()
+    throw error
   }
-  await client.end()
-  throw new AppError('CONFLICT', { message: 'another tallyroom without REDIS_URL uses this database: stop it, or give both a REDIS_URL' })
 }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openServerDatabase } from '../../src/db/open.js'
+import { isDatabaseBusy } from '../../src/db/sql-state.js'
 import { freePort } from '../support/guarded-process.js'
 import { DATABASES, type TestDatabase } from './test-databases.js'
 
@@ -52,6 +53,16 @@ describe('a Postgres server', () => {
     expect(opened.pools()).toMatchObject([{ pool: 'api' }, { pool: 'jobs', active: 1, waiting: 1 }])
     await Promise.all([job, waiting])
     await opened.close()
+  })
+
+  test('that was closed keeps no connection, not even one that nobody has used, and opens none for who asks then', async () => {
+    const opened = await openServerDatabase(url, 'shared', { ...OPTIONS, jobConnections: 1, applicationName: 'closing' })
+    const connections = () => database.db.$queryRaw`select application_name from pg_stat_activity where application_name like 'closing%'`
+    expect(await connections()).toHaveLength(2)
+    await opened.close()
+    await expect.poll(connections).toEqual([])
+    await expect(opened.db.$queryRaw`select 1`).rejects.toSatisfy(isDatabaseBusy)
+    expect(await connections()).toEqual([])
   })
 
   test('big ones have more connections by a profile of their URL', async () => {
