@@ -14,7 +14,6 @@ export interface CacheEvent {
   readonly isStoredInL2: boolean
   /** For how long the answer is fresh; below 0 it has been outdated for so long. */
   readonly ttlMs: number
-  readonly elapsedMs: number
 }
 
 export interface CacheQuestion<Value> {

@@ -156,6 +156,7 @@ export class RedisLevel implements SharedLevel {
   /** Learns which Redis process this is. Some services do not tell: theirs has one life. */
   async #begin(): Promise<void> {
     const [, id = '0'] = /^run_id:(\w{10})/m.exec(await this.#commands.info('server')) ?? []
+    this.#isDoubtful = false
     if (this.#life === id) return
     this.#life = id
     this.#listener?.onReady()
@@ -176,7 +177,9 @@ export class RedisLevel implements SharedLevel {
     if (connection.status !== 'ready') return
     try {
       await connection.ping()
-      if (connection === this.#commands) this.#isDoubtful = false
+      if (connection !== this.#commands || !this.#isDoubtful) return
+      this.#isDoubtful = false
+      this.#listener?.onReady()
     } catch {
       if (!this.#isStopped) connection.disconnect(RECONNECT)
     }

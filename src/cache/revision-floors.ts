@@ -12,8 +12,9 @@ export class RevisionFloors {
     return this.#floors.get(key) ?? Number.NEGATIVE_INFINITY
   }
 
-  /** Takes the revision as the new floor, also a lower one: who got it has asked often enough. */
-  raise(key: string, revision: number): void {
+  /** Takes the revision as the new floor, also a lower one or none: who got it has asked often enough. */
+  set(key: string, revision: number): void {
     if (Number.isFinite(revision)) this.#floors.set(key, revision)
+    else this.#floors.delete(key)
   }
 }

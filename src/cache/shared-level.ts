@@ -1,4 +1,4 @@
-/** What the second level knows of a key, and the state of its tags to store under. */
+/** What the second level knows of a key. */
 export interface SharedReading {
   /** Null for nothing, or nothing that is true any more. */
   readonly entry: SharedEntry | null

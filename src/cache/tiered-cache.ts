@@ -32,8 +32,8 @@ const DEFAULTS = {
 const JITTER = 0.1
 /** How often one who waits for another process's loading looks. */
 const LOCK_POLL_MS = 20
-/** Only a revision that went back, a database put back from a copy, makes anybody ask this often. */
-const MAX_TRIES = 3
+/** Only a revision that went back, a database put back from a copy, makes anybody fetch this often. */
+const MAX_FETCHES = 3
 
 /** An answer on its way, and what is to be told of it. */
 interface Answer {
@@ -110,12 +110,13 @@ export class TieredCache implements Cache {
 
   async getOrLoad<Value>(key: string, question: CacheQuestion<Value>, load: () => Promise<Value>): Promise<Value> {
     const startedAt = this.#options.now()
-    for (let tryNo = 1; ; tryNo++) {
+    for (let fetches = 0; ; ) {
       const { answer, isCollapsed } = await this.#answer(key, question, load, startedAt)
-      if (answer.revision < this.#leastRevision(key, question) && tryNo < MAX_TRIES) continue
-      this.#floors.raise(key, answer.revision)
-      const now = this.#options.now()
-      question.record?.push({ key, isCollapsed, ...answer.told, ttlMs: answer.freshUntil - now, elapsedMs: now - startedAt })
+      // What others fetch may be below what this one needs as often as there are others: that says nothing of its own.
+      if (!isCollapsed) fetches++
+      if (answer.revision < this.#leastRevision(key, question) && fetches < MAX_FETCHES) continue
+      this.#floors.set(key, answer.revision)
+      question.record?.push({ key, isCollapsed, ...answer.told, ttlMs: answer.freshUntil - this.#options.now() })
       // Under one key there is what one kind of loader made.
       return answer.value as Value
     }

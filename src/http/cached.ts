@@ -47,7 +47,6 @@ function bypassOf(key: string) {
     isStoredInL1: false,
     isStoredInL2: false,
     ttlMs: 0,
-    elapsedMs: 0,
   } as const
 }
 

@@ -123,6 +123,13 @@ export function cacheContract(name: string, makeCache: () => Promise<CacheUnderT
       expect(loader.calls).toHaveLength(2)
     })
 
+    test('an answer is never below what was asked for, however many asked for less meanwhile', async () => {
+      const revisionOf = (value: unknown) => Number(value)
+      const ask = (minRevision: number) => get(minRevision, { revisionOf, minRevision })
+      const answers = await Promise.all([1, 2, 3, 4, 5, 6].map(ask))
+      for (const [index, answer] of answers.entries()) expect(answer).toBeGreaterThanOrEqual(index + 1)
+    })
+
     test('nobody is answered an older revision than somebody was before', async () => {
       const revisionOf = (value: unknown) => Number(value)
       const loader = new Loader<number>()
@@ -140,6 +147,15 @@ export function cacheContract(name: string, makeCache: () => Promise<CacheUnderT
       await cache.invalidate(question.tags)
       expect(await get(3, { revisionOf })).toBe(3)
       expect(await get(4, { revisionOf })).toBe(3)
+    })
+
+    test('that there is nothing any more is asked for a few times, not a few times by everybody', async () => {
+      const revisionOf = (value: unknown) => (value === null ? Number.NEGATIVE_INFINITY : Number(value))
+      await get(9, { revisionOf })
+      await cache.invalidate(question.tags)
+      const { loads } = cache.statistics
+      expect(new Set(await Promise.all(Array.from({ length: 100 }, () => get(null, { revisionOf }))))).toEqual(new Set([null]))
+      expect(cache.statistics.loads - loads).toBeLessThanOrEqual(3)
     })
 
     test('who stops waits for what is being loaded', async () => {

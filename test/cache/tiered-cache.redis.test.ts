@@ -212,6 +212,16 @@ describe('caches of two processes', () => {
     expect(await get(other, 'new')).toBe('new')
   })
 
+  test('what was invalidated on a wire that swallows everything is told by the next one', async () => {
+    await get(other, 'old')
+    proxy.hold()
+    await one.invalidate(['p/a'])
+    proxy.cut()
+    proxy.release()
+    await soon(() => expect(other.statistics.entries).toBe(0))
+    expect(await get(other, 'new')).toBe('new')
+  })
+
   test('whose connection was cut forgets what it had when it hears again', async () => {
     await get(one, 'old')
     proxy.turnAway()
