@@ -36,7 +36,8 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
     answer(options, request, response).catch(() => response.destroy())
   })
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) =>
+    // Not once: also who cannot be accepted, for want of file handles, is an error, and one that nobody hears ends the process.
+    server.on('error', (error) =>
       reject(new UsageError(`cannot listen on ${host}:${port}: ${error.message}; set ADMIN_PORT to another one`)),
     )
     server.listen(port, host, resolve)

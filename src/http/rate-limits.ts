@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
+import { isIPv6 } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 import { AppError } from '../errors.js'
+import { within } from './within.js'
 
 /** What may be asked per minute, by what it costs: requests, but for `events`, which counts what is published. */
 export const RATES = { 'sign-in': 10, reads: 600, writes: 100, bulk: 20, events: 50_000 } as const
@@ -60,7 +62,7 @@ export class RateLimits {
     // Absent before somebody has shown who he is.
     const user = (request.principal as FastifyRequest['principal'] | null | undefined)?.user.id
     const key = createHash('sha256')
-      .update(user === undefined ? `address ${request.ip}` : `user ${user}`)
+      .update(user === undefined ? `address ${networkOf(request.ip)}` : `user ${user}`)
       .digest('base64url')
     const { points: limit, left, resetMs, isAllowed } = await this.#count(rate, key, points)
     const resetSeconds = Math.ceil(resetMs / 1000)
@@ -105,6 +107,15 @@ const NOUNS: Readonly<Record<Rate, string>> = {
   events: 'events',
 }
 
+/** Whoever has one address of IPv6 has the 2^64 of its network: they count as one. An IPv4 address written as IPv6 stays itself. */
+function networkOf(address: string): string {
+  if (!isIPv6(address) || address.includes('.')) return address
+  const [head = [], tail = []] = address.split('::').map((part) => part.split(':').filter((group) => group !== ''))
+  const zeros = Array<string>(8 - head.length - tail.length).fill('0')
+  const groups = [...head, ...zeros, ...tail].slice(0, 4)
+  return groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':')
+}
+
 /** The limiter throws its answer when it is no. */
 async function consumed(asked: Promise<RateLimiterRes>): Promise<RateLimiterRes> {
   try {
@@ -113,14 +124,6 @@ async function consumed(asked: Promise<RateLimiterRes>): Promise<RateLimiterRes>
     if (error instanceof RateLimiterRes) return error
     throw error
   }
-}
-
-function within<Value>(ms: number, promise: Promise<Value>): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    // After a turn that took long the answer has arrived, but timers are served first: it gets one turn more.
-    const timer = setTimeout(() => setImmediate(() => reject(new Error(`no answer within ${ms} ms`))), ms)
-    promise.then(resolve, reject).finally(() => clearTimeout(timer))
-  })
 }
 
 declare module 'fastify' {

@@ -1,3 +1,5 @@
+import { within } from './within.js'
+
 export interface ReadinessOptions {
   /** Milliseconds since news last reached this process. */
   readonly proofAgeMs: () => number
@@ -78,11 +80,4 @@ export class Readiness {
         this.#recording = null
       })
   }
-}
-
-function within<Value>(ms: number, promise: Promise<Value>): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms)
-    promise.then(resolve, reject).finally(() => clearTimeout(timer))
-  })
 }
