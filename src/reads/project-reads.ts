@@ -6,7 +6,7 @@ import { readSnapshot } from '../db/snapshot.js'
 import { readRevision, readSummary } from '../db/summary.js'
 import type { ProjectId } from '../ids.js'
 import { CACHE_TAGS, type CacheTag } from '../protocol/cache-tags.js'
-import type { MemberView, ProjectView, Role, Snapshot, Summary } from '../protocol/views.js'
+import type { ProjectView, Role, Snapshot, Summary } from '../protocol/views.js'
 
 export interface ProjectReadsOptions {
   readonly db: Db
@@ -42,8 +42,8 @@ const GRACE_MS = 60_000
 const SUMMARY_LOCK_MS = 1_000
 /** Members that are read at once for all who ask. */
 const MAX_ROSTER = 5_000
-/** What is shown of the members at first. */
-const MEMBERS_PAGE = 50
+/** What the dashboard asks of the members at first. */
+const MEMBERS_PAGE = 100
 /** Projects that are made ready when a process starts, the newest first. */
 const START_PROJECTS = 10
 
@@ -56,7 +56,7 @@ export class ProjectReads {
   readonly #cache: Cache
   readonly #rosters = new WeakMap<readonly unknown[], ReadonlyMap<string, Role>>()
   readonly #stopping = new AbortController()
-  readonly #warming = new Set<Promise<void>>()
+  #warming: Promise<void> = Promise.resolve()
 
   constructor({ db, cache }: ProjectReadsOptions) {
     this.#db = db
@@ -66,7 +66,7 @@ export class ProjectReads {
   /** Ends what is made ready. */
   async stop(): Promise<void> {
     this.#stopping.abort()
-    await Promise.all(this.#warming)
+    await this.#warming
   }
 
   /** Null: no such project. */
@@ -135,17 +135,6 @@ export class ProjectReads {
     return higherRole(stored, grantedRole(principal, id))
   }
 
-  /** The members as they are listed at first. */
-  members(id: ProjectId, limit: number, record?: Recording): Promise<Stamped<readonly MemberView[]>> {
-    const page = {
-      name: 'members',
-      query: { limit },
-      tags: ['members'],
-      load: () => listMembers(this.#db, id, { limit: limit + 1 }),
-    } as const
-    return this.firstPage<readonly MemberView[]>(id, page, record)
-  }
-
   /** A commit has changed these. Counts here from the call on; never rejects. */
   invalidate(id: ProjectId, tags: Iterable<CacheTag>): Promise<void> {
     return this.#cache.invalidate(tagsIn(id, tags))
@@ -158,25 +147,34 @@ export class ProjectReads {
 
   /** Somebody comes who will ask: what is asked first is made ready meanwhile. Who comes does not wait, and does not hear when it fails. */
   warm(id: ProjectId): void {
-    if (this.#stopping.signal.aborted) return
-    const warming = this.#warm(id).catch(() => undefined)
-    this.#warming.add(warming)
-    void warming.then(() => this.#warming.delete(warming))
+    this.#meanwhile(() => this.#warm(id))
   }
 
   /** The same for the projects that most likely are opened next. */
   warmNewest(): void {
-    const warming = (async () => {
+    this.#meanwhile(async () => {
       for (const id of await findNewestProjects(this.#db, START_PROJECTS)) await this.#warm(id)
-    })().catch(() => undefined)
-    this.#warming.add(warming)
-    void warming.then(() => this.#warming.delete(warming))
+    })
   }
 
-  /** One after another: those who are here already need the database too. */
+  /** One project after another: when a thousand are opened at once, those who are here already need the database too. */
+  #meanwhile(work: () => Promise<void>): void {
+    this.#warming = this.#warming.then(() => (this.#stopping.signal.aborted ? undefined : work())).catch(() => undefined)
+  }
+
   async #warm(id: ProjectId): Promise<void> {
-    const acts = [() => this.roster(id), () => this.project(id), () => this.members(id, MEMBERS_PAGE), () => this.summary(id)]
+    const acts = [() => this.roster(id), () => this.project(id), () => this.#members(id), () => this.summary(id)]
     for (const act of acts) if (!this.#stopping.signal.aborted) await act()
+  }
+
+  #members(id: ProjectId): Promise<unknown> {
+    return this.firstPage(id, {
+      name: 'members',
+      query: { limit: MEMBERS_PAGE },
+      tags: ['members'],
+      // One more than are shown, as of every list: it says whether there are more.
+      load: () => listMembers(this.#db, id, { limit: MEMBERS_PAGE + 1 }),
+    })
   }
 
   #stamped<Value>(
