@@ -8,8 +8,8 @@ export const PREFIX = 'tallyroom_'
 export type Samples = Iterable<readonly [labels: Readonly<Record<string, string>>, value: number]>
 
 /**
- * Plain counts that a counter shows when it is scraped: counting costs a look into a map, which hot paths can pay. `known`: values of the
- * label that stand at 0 from the start, so that their first increase is seen.
+ * Plain counts that a counter shows when it is scraped: counting costs a look into a map, which hot paths can pay. What is to stand at 0
+ * from the start, so that its first increase is seen, is added as 0.
  */
 export class Tally<Label extends string = string> {
   readonly #counts = new Map<string, { readonly labels: Readonly<Record<Label, string>>; count: number }>()
@@ -28,7 +28,7 @@ export class Tally<Label extends string = string> {
     })
   }
 
-  /** Counts under the values, one for each label in the order of their names. */
+  /** Counts under the values; each call names the labels in the same order. */
   add(labels: Readonly<Record<Label, string>>, count = 1): void {
     // Values are names of ours, or routes: none has this character.
     const key = Object.values(labels).join('\n')
