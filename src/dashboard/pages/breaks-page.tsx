@@ -1,3 +1,4 @@
+import '../styles/work.css'
 import '../styles/match.css'
 import '../styles/detail.css'
 import '../styles/breaks.css'

@@ -1,3 +1,4 @@
+import '../styles/work.css'
 import '../styles/match.css'
 import '../styles/tray.css'
 import { useEffect, useState } from 'preact/hooks'
