@@ -15,13 +15,6 @@ export interface Grants {
   readonly projects: Readonly<Record<string, Role>>
 }
 
-/** What the person may do in the project: the higher of the stored and the granted role; null without one or without such a project. */
-export async function roleIn(db: Db | Tx, principal: Grants, project: ProjectId): Promise<Role | null> {
-  const [row] = await db.$queryRaw<{ role: Role | null }[]>`
-    select m.role from projects p left join members m on m.project_id = p.id and m.user_id = ${principal.user.id} where p.id = ${project}::uuid`
-  return row === undefined ? null : higherRole(row.role, grantedRole(principal, project))
-}
-
 /** The stored role of one person; null without one or without such a project. */
 export async function roleOfUser(db: Db, project: ProjectId, user: string): Promise<Role | null> {
   const [row] = await db.$queryRaw<{ role: Role }[]>`select role from members where project_id = ${project}::uuid and user_id = ${user}`

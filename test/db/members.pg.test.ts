@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Grants, hasRole, higherRole, listMembers, putMember, readRoster, removeMember, roleIn } from '../../src/db/members.js'
+import { hasRole, higherRole, listMembers, putMember, readRoster, removeMember, roleOfUser } from '../../src/db/members.js'
 import { ensureUser } from '../../src/db/users.js'
 import { newId, type ProjectId, type UserId } from '../../src/ids.js'
 import { ROLES, type Role } from '../../src/protocol/views.js'
@@ -35,16 +35,12 @@ describe.each(DATABASES)('members on $name', ({ create }) => {
   function put(user: string, role: Role, name: string | null = null) {
     return putMember(database.db, review.project, { user: user as UserId, name, role }, ANA)
   }
-  function grants(user: string, beside: Partial<Omit<Grants, 'user'>> = {}): Grants {
-    return { user: { id: user, name: user }, admin: false, projects: {}, ...beside }
-  }
-  const ask = (principal: Grants, project = review.project) => roleIn(database.db, principal, project)
 
   test('a person gets a role, also one whom nobody knows yet, and the project is told', async () => {
     const member = await put('cleo', 'analyst', 'Cleo')
     expect(member).toMatchObject({ project: review.project, user: { id: 'cleo', name: 'Cleo' }, role: 'analyst' })
     expect(await review.news()).toEqual([{ type: 'member.changed', actor: 'ana', data: { member } }])
-    expect(await ask(grants('cleo'))).toBe('analyst')
+    expect(await roleOfUser(database.db, review.project, 'cleo')).toBe('analyst')
   })
 
   test('all of a project are read at once, up to a limit; what does not exist has none', async () => {
@@ -99,20 +95,6 @@ describe.each(DATABASES)('members on $name', ({ create }) => {
   test('a project that is gone has no members', async () => {
     await database.db.project.delete({ where: { id: review.project } })
     await expect(put('cleo', 'viewer')).rejects.toMatchObject({ code: 'FORBIDDEN' })
-  })
-
-  test('what the token grants counts beside what is stored: the higher role wins', async () => {
-    await put('cleo', 'analyst')
-    expect(await ask(grants('cleo', { projects: { [review.project]: 'viewer' } }))).toBe('analyst')
-    expect(await ask(grants('cleo', { projects: { [review.project]: 'approver' } }))).toBe('approver')
-    expect(await ask(grants('cleo', { projects: { '*': 'admin' } }))).toBe('admin')
-    expect(await ask(grants('stranger'))).toBe(null)
-    expect(await ask(grants('stranger', { projects: { '*': 'viewer', [review.project]: 'analyst' } }))).toBe('analyst')
-    expect(await ask(grants('stranger', { admin: true }))).toBe('admin')
-  })
-
-  test('nobody has a role in a project that does not exist, whatever the token grants', async () => {
-    expect(await ask(grants('ana', { admin: true }), newId<ProjectId>())).toBe(null)
   })
 
   test('are listed by user id in pages', async () => {

@@ -37,6 +37,7 @@ describe('roles', () => {
     expect(await role('ana', { projects: { [project]: 'viewer' } })).toBe('analyst')
     expect(await role('ben', { projects: { '*': 'approver' } })).toBe('approver')
     expect(await role('cleo', { projects: { [project]: 'viewer' } })).toBe('viewer')
+    expect(await role('cleo', { projects: { '*': 'viewer', [project]: 'analyst' } })).toBe('analyst')
     expect(await role('dan', { admin: true })).toBe('admin')
     expect(asked).toEqual([])
   })
