@@ -1,11 +1,9 @@
-import { openDatabase } from '../../src/db/client.js'
-import { migrate } from '../../src/db/migrate.js'
+import type { Db } from '../../src/db/client.js'
 import { TokenAuthority } from '../../src/sessions/auth.js'
-import { createServerDatabase } from '../../test/db/test-databases.js'
 import { Child } from './child.js'
 import { type Expectation, inTurn } from './expectation.js'
 import { CHANGE_EVERY_MS, Reviewers } from './reviewers.js'
-import { ANA, importSample, Jobs } from './sample-projects.js'
+import { ANA, importSample, Jobs, openBenchDatabase } from './sample-projects.js'
 import { type Message, type Needed, SECRET } from './server.js'
 import { wire } from './wire.js'
 
@@ -22,10 +20,10 @@ const TIERED = `by both levels of the cache; ${1_000 / CHANGE_EVERY_MS} changes 
 
 /** A process that serves people who review a project of 5,000 records a side, over Postgres and Redis of the environment. */
 export async function http(): Promise<Expectation[]> {
-  const database = await createServerDatabase()
+  const database = await openBenchDatabase()
   const servers = { off: new Child('server'), on: new Child('server') }
   try {
-    const project = await reconciled(database.url)
+    const project = await reconciled(database.db)
     const start = async (server: Child, redisUrl: string | null) =>
       (await server.ask<{ readonly origin: string }>({ kind: 'start', databaseUrl: database.url, redisUrl } satisfies Message)).origin
     const origins = { off: await start(servers.off, null), on: await start(servers.on, process.env.TEST_REDIS_URL!) }
@@ -42,24 +40,18 @@ export async function http(): Promise<Expectation[]> {
     ]
   } finally {
     await Promise.all([servers.off.end(), servers.on.end()])
-    await database.drop()
+    await database.close()
   }
 }
 
-async function reconciled(url: string): Promise<string> {
-  const { db, close } = await openDatabase({ address: { url }, applicationName: 'bench' })
-  try {
-    await migrate(db)
-    const project = await importSample(db, { seed: 1, rows: ROWS })
-    const jobs = new Jobs(db, { slots: 1, maxRunningJobs: 1 })
-    await jobs.match([project])
-    await jobs.stop()
-    // As autovacuum would, sooner or later.
-    await db.$executeRawUnsafe('analyze')
-    return project
-  } finally {
-    await close()
-  }
+async function reconciled(db: Db): Promise<string> {
+  const project = await importSample(db, { seed: 1, rows: ROWS })
+  const jobs = new Jobs(db, { slots: 1, maxRunningJobs: 1 })
+  await jobs.match([project])
+  await jobs.stop()
+  // As autovacuum would, sooner or later.
+  await db.$executeRawUnsafe('analyze')
+  return project
 }
 
 type Both<Of> = Readonly<Record<'off' | 'on', Of>>

@@ -1,15 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Db, openDatabase } from '../../src/db/client.js'
-import { migrate } from '../../src/db/migrate.js'
 import type { ProjectId } from '../../src/ids.js'
 import { writeSample } from '../../src/sample/write-sample.js'
-import { createServerDatabase } from '../../test/db/test-databases.js'
 import { Child } from './child.js'
 import { type Expectation, inTurn } from './expectation.js'
 import type { Import, Imported } from './importer.js'
-import { importSample, Jobs } from './sample-projects.js'
+import { importSample, Jobs, type JobsOptions, openBenchDatabase } from './sample-projects.js'
 
 const PROJECTS = 4
 const ROWS = 1_500
@@ -18,34 +15,15 @@ const SLOTS = Math.max(2, availableParallelism())
 
 /** Jobs and imports, on the Postgres of TEST_DATABASE_URL. */
 export async function jobs(): Promise<Expectation[]> {
-  const database = await createServerDatabase()
-  const { db, close } = await openDatabase({ address: { url: database.url }, applicationName: 'bench' })
-  try {
-    await migrate(db)
-    return [await throughput(db), await largeFiles(database.url)]
-  } finally {
-    await close()
-    await database.drop()
-  }
+  return [await throughput(), await largeFiles()]
 }
 
-async function throughput(db: Db): Promise<Expectation> {
-  const projects: ProjectId[] = []
-  for (let seed = 1; seed <= PROJECTS; seed++) projects.push(await importSample(db, { seed, rows: ROWS }))
-  const measure = async (options: { readonly slots: number; readonly maxRunningJobs: number }) => {
-    const worker = new Jobs(db, options)
-    try {
-      // Its threads have started and their code is compiled when the clock runs.
-      await worker.match(projects)
-      return { perSecond: (PROJECTS * 2 * ROWS * 1_000) / (await worker.match(projects)) }
-    } finally {
-      await worker.stop()
-    }
-  }
-  const { off, on } = await inTurn({
-    off: () => measure({ slots: 1, maxRunningJobs: 1 }),
-    on: () => measure({ slots: SLOTS, maxRunningJobs: PROJECTS }),
-  })
+async function throughput(): Promise<Expectation> {
+  // Both stay, so that their threads have started and their code is compiled when the clock runs.
+  const rooms = { off: await Room.open({ slots: 1, maxRunningJobs: 1 }), on: await Room.open({ slots: SLOTS, maxRunningJobs: PROJECTS }) }
+  const { off, on } = await inTurn({ off: () => rooms.off.measure(), on: () => rooms.on.measure() })
+  await rooms.off.close()
+  await rooms.on.close()
   return {
     figure: 'job throughput',
     promised: { kind: 'times', least: 2, most: 3 },
@@ -59,7 +37,37 @@ async function throughput(db: Db): Promise<Expectation> {
   }
 }
 
-async function largeFiles(databaseUrl: string): Promise<Expectation> {
+/** A database with the sample's projects, and a worker for them. */
+class Room {
+  readonly #jobs: Jobs
+  readonly #projects: readonly ProjectId[]
+  readonly close: () => Promise<void>
+
+  private constructor(jobs: Jobs, projects: readonly ProjectId[], close: () => Promise<void>) {
+    this.#jobs = jobs
+    this.#projects = projects
+    this.close = close
+  }
+
+  static async open(options: JobsOptions): Promise<Room> {
+    const { db, close } = await openBenchDatabase()
+    const projects: ProjectId[] = []
+    for (let seed = 1; seed <= PROJECTS; seed++) projects.push(await importSample(db, { seed, rows: ROWS }))
+    await db.$executeRawUnsafe('analyze')
+    const jobs = new Jobs(db, options)
+    return new Room(jobs, projects, async () => {
+      await jobs.stop()
+      await close()
+    })
+  }
+
+  async measure() {
+    return { perSecond: (PROJECTS * 2 * ROWS * 1_000) / (await this.#jobs.match(this.#projects)) }
+  }
+}
+
+async function largeFiles(): Promise<Expectation> {
+  const { url: databaseUrl, close } = await openBenchDatabase()
   const folder = await mkdtemp(join(tmpdir(), 'tallyroom-bench-'))
   try {
     const { right: file } = await writeSample(folder, { seed: 1, rows: FILE_ROWS })
@@ -86,5 +94,6 @@ async function largeFiles(databaseUrl: string): Promise<Expectation> {
     }
   } finally {
     await rm(folder, { recursive: true })
+    await close()
   }
 }

@@ -45,7 +45,10 @@ export async function sessions(): Promise<Expectation[]> {
       figure: 'memory',
       promised: { kind: 'less', least: 0.2, most: 0.3 },
       unit: 'bytes',
-      off: { what: `resident memory of an idle live session, of ${MORE.toLocaleString('en')} after the first ${WARM_SESSIONS.toLocaleString('en')}, on the transport \`ws\``, value: off.bytes },
+      off: {
+        what: `resident memory of an idle live session, of ${MORE.toLocaleString('en')} after the first ${WARM_SESSIONS.toLocaleString('en')}, on the transport \`ws\``,
+        value: off.bytes,
+      },
       on: { what: 'on the transport `uws`', value: on.bytes },
     },
   ]
