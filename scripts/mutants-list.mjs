@@ -510,6 +510,13 @@ export const MUTANTS = [
     moving,
   ],
   ['bus/redis-bus.ts', '      other.#moved.delete(subscription)\n', '', 'what came back to a node cannot be left', cluster],
+  [
+    'bus/silence.ts',
+    '    await this.#options.hearAgain?.(channel).catch(() => undefined)\n',
+    '',
+    'a channel that its node has ended stays ended',
+    cluster,
+  ],
   // Epochs
   ['bus/redis-subscription.ts', '    await endEpoch(epoch)\n', '', 'a history that went back goes on', epochs],
   [

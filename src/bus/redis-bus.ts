@@ -113,6 +113,8 @@ export class RedisBus implements Bus {
       commands: this.#commands,
       key: (project, name) => this.#history.key(project, name),
       subscriptions: this.#subscriptions,
+      // A node ends what is heard in a slot that it gives away, and the slot may be there again before anybody has looked.
+      hearAgain: this.#shard && ((channel) => this.#hear(channel)),
     })
     this.#probeChannel = `${prefix}:{${this.#shard?.tag ?? 'tallyroom'}}:probe:${newId()}`
     this.#probe = new Probe({

@@ -14,6 +14,8 @@ export interface SilenceOptions {
   readonly key: (project: ProjectId, name: 'meta' | 'latest' | 'stream') => string
   /** By channel. */
   readonly subscriptions: ReadonlyMap<string, ReadonlySet<RedisSubscription>>
+  /** Subscribes the channel anew, for it may not be subscribed any more; none where it stays so for as long as its connection. */
+  readonly hearAgain?: ((channel: string) => Promise<void>) | undefined
 }
 
 /** Since when channels are silent, and whether something was lost in their silence (D7). */
@@ -65,7 +67,12 @@ export class Silence {
       const isSame = before !== null && epoch === before.epoch && Number(n) === before.n && isWhole
       // What arrived since the question makes the answer an old one.
       if (isSame || subscription.head !== before) continue
-      void subscription.heal()
+      void this.#heal(channel, subscription)
     }
+  }
+
+  async #heal(channel: string, subscription: RedisSubscription): Promise<void> {
+    await this.#options.hearAgain?.(channel).catch(() => undefined)
+    await subscription.heal()
   }
 }

@@ -78,6 +78,26 @@ describe('a Redis Cluster', () => {
     await bus.stop()
   })
 
+  test('[D7] what its node does not tell any more, though it has the slot, is heard within seconds, and from then on at once', async () => {
+    const bus = new ClusterBus({ url: cluster.url, prefix: `test-${newId()}` })
+    await bus.start()
+    const project = newId<ProjectId>()
+    const listener = new Listener()
+    const subscription = await bus.subscribe(project, listener)
+    const slot = slotOf(project)
+    const [, , [, , id]] = (await nodes[0]!.cluster('SLOTS')).find(([first, last]) => first <= slot && slot <= last)!
+    const ids = await Promise.all(nodes.map((node) => node.cluster('MYID') as Promise<string>))
+    // It takes the slot from itself, and ends what is heard there.
+    await nodes[ids.indexOf(id)]!.cluster('SETSLOT', slot, 'NODE', id)
+    await bus.publish(project, [event()])
+    await vi.waitFor(() => expect(listener.events).toHaveLength(1), { timeout: 5_000, interval: 5 })
+    await bus.publish(project, [event()])
+    await vi.waitFor(() => expect(listener.events).toHaveLength(2), { timeout: 1_000, interval: 5 })
+    expect(listener.lost).toEqual([])
+    await subscription.close()
+    await bus.stop()
+  })
+
   /** With its keys, to the next node. */
   async function move(slot: number): Promise<void> {
     const ids = await Promise.all(nodes.map((node) => node.cluster('MYID') as Promise<string>))
@@ -90,6 +110,6 @@ describe('a Redis Cluster', () => {
     const { hostname, port } = new URL(cluster.urls[next]!)
     const keys = (await from.cluster('GETKEYSINSLOT', slot, 1_000)) as string[]
     await from.call('MIGRATE', hostname, port, '', '0', '5000', 'KEYS', ...keys)
-    for (const node of [to, from, ...nodes]) await node.cluster('SETSLOT', slot, 'NODE', ids[next]!)
+    for (const node of new Set([to, from, ...nodes])) await node.cluster('SETSLOT', slot, 'NODE', ids[next]!)
   }
 })
