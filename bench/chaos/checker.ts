@@ -12,6 +12,7 @@ export const VIOLATIONS = {
   duplicated: 'a handler heard an event twice, within the thousand that a client remembers',
   reordered: 'a handler heard events in another order than that of the history, of the outbox or of their publisher',
   intruded: 'a handler heard an event of a project of which its person was no member',
+  expelled: 'a client was put out of a project, and nobody had taken its membership',
   invented: 'a handler heard an event that nobody published',
   forked: 'one place of a history had two events, and Redis had not gone back',
   renewed: 'a history ended and Redis had lost nothing',

@@ -67,6 +67,8 @@ export class Listening {
       }
       case 'left':
         this.#earOf(entry).stay = null
+        if (!this.#memberships.wasTaken(entry.client, entry.project))
+          this.#findings.report('expelled', `${nameOf(entry)}: ${entry.reason} at ${new Date(entry.at).toISOString()}`)
         return
       case 'mirror':
         this.#compare(entry)

@@ -40,6 +40,11 @@ export class Memberships {
     return absences.some(({ from, until }) => sentAt > this.#effectOf(from) && sentAt < until)
   }
 
+  /** Whether somebody has taken it at some time. */
+  wasTaken(client: number, project: string): boolean {
+    return this.#absences.has(`${project} ${this.#users.get(client)}`)
+  }
+
   /** Whether it is one at the end. */
   isMember(client: number, project: string): boolean {
     return this.#absences.get(`${project} ${this.#users.get(client)}`)?.at(-1)?.until !== Number.POSITIVE_INFINITY

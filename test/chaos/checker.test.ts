@@ -128,6 +128,7 @@ describe('the checker of chaos runs', () => {
     duplicated: [...ON_TIME, wire(6, 4, 'feed:2'), heard(6, 4, 'feed:2')],
     reordered: [...ON_TIME, ...published(6, 4, 'feed:5'), heard(6, 4, 'feed:5'), ...published(7, 5, 'feed:4'), heard(7, 5, 'feed:4')],
     intruded: [...ON_TIME, revoked(6), ...published(8, 4, 'feed:3'), heard(8, 4, 'feed:3')],
+    expelled: [...ON_TIME, left(6), joined(7, 3, { room: 2 })],
     invented: [...ON_TIME, wire(6, 4, 'nobody'), heard(6, 4, 'nobody')],
     forked: [...ON_TIME, wire(6, 2, 'another')],
     renewed: [...ON_TIME, ...published(6, 1, 'feed:3', NEXT), joined(6, 0, { epoch: NEXT }), heard(6, 1, 'feed:3')],
