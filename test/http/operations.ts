@@ -55,6 +55,8 @@ export const OTHER_ROUTES = [
   'POST /v1/sessions',
   'DELETE /v1/sessions/current',
   'POST /v1/tickets',
+  'GET /openapi.json',
+  'GET /openapi.html',
   'GET /v1/live',
   'GET /v1/me',
   'GET /v1/projects',
