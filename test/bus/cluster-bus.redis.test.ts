@@ -85,10 +85,9 @@ describe('a Redis Cluster', () => {
     const listener = new Listener()
     const subscription = await bus.subscribe(project, listener)
     const slot = slotOf(project)
-    const [, , [, , id]] = (await nodes[0]!.cluster('SLOTS')).find(([first, last]) => first <= slot && slot <= last)!
-    const ids = await Promise.all(nodes.map((node) => node.cluster('MYID') as Promise<string>))
+    const { ids, owner } = await ownerOf(slot)
     // It takes the slot from itself, and ends what is heard there.
-    await nodes[ids.indexOf(id)]!.cluster('SETSLOT', slot, 'NODE', id)
+    await nodes[owner]!.cluster('SETSLOT', slot, 'NODE', ids[owner]!)
     await bus.publish(project, [event()])
     await vi.waitFor(() => expect(listener.events).toHaveLength(1), { timeout: 5_000, interval: 5 })
     await bus.publish(project, [event()])
@@ -98,11 +97,16 @@ describe('a Redis Cluster', () => {
     await bus.stop()
   })
 
-  /** With its keys, to the next node. */
-  async function move(slot: number): Promise<void> {
+  /** Ids of the nodes, and the place of the one that has the slot. */
+  async function ownerOf(slot: number) {
     const ids = await Promise.all(nodes.map((node) => node.cluster('MYID') as Promise<string>))
     const slots = await nodes[0]!.cluster('SLOTS')
-    const owner = ids.indexOf(slots.find(([first, last]) => first <= slot && slot <= last)![2]![2])
+    return { ids, owner: ids.indexOf(slots.find(([first, last]) => first <= slot && slot <= last)![2]![2]) }
+  }
+
+  /** With its keys, to the next node. */
+  async function move(slot: number): Promise<void> {
+    const { ids, owner } = await ownerOf(slot)
     const next = (owner + 1) % nodes.length
     const [from, to] = [nodes[owner]!, nodes[next]!]
     await to.cluster('SETSLOT', slot, 'IMPORTING', ids[owner]!)
