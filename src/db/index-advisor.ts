@@ -92,7 +92,7 @@ export class IndexAdvisor {
       }
       const state = (name: string) => (has(name) ? 'present' : 'absent')
       return {
-        advice: [...advice.values()],
+        advice: withoutBeginnings([...advice.values()]),
         checked,
         frequent: frequent.length,
         pgStatStatements: state('pg_stat_statements'),
@@ -100,6 +100,13 @@ export class IndexAdvisor {
       }
     })
   }
+}
+
+/** An index serves also who asks for the columns that it begins with. */
+function withoutBeginnings(advice: readonly IndexAdvice[]): IndexAdvice[] {
+  const isBeginning = (one: IndexAdvice, other: IndexAdvice) =>
+    one !== other && one.table === other.table && one.columns.every((column, no) => other.columns[no] === column)
+  return advice.filter((one) => !advice.some((other) => isBeginning(one, other)))
 }
 
 /** The plan with what really happened; null when the statement takes too long or cannot be run again. */
