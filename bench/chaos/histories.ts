@@ -36,6 +36,8 @@ interface Project {
   readonly origins: Map<string, { readonly epoch: string; readonly at: number }>
   /** By id, when it was sent first. */
   readonly published: Map<string, number>
+  /** By id, when its publisher was answered. */
+  readonly answered: Map<string, number>
   readonly acknowledged: Acknowledged[]
   readonly queued: Set<string>
   /** By entity, the versions that the outbox tells of. */
@@ -65,6 +67,7 @@ export class Histories {
         return
       case 'acknowledged': {
         const { project, id, at, place } = entry
+        this.of(project).answered.set(id, at)
         if (place === 'queued') {
           this.of(project).queued.add(id)
           return
@@ -107,6 +110,7 @@ export class Histories {
       origins: new Map(),
       outbox: new Map(),
       published: new Map(),
+      answered: new Map(),
       acknowledged: [],
       queued: new Set(),
       booked: new Map(),

@@ -29,9 +29,10 @@ interface Stay {
   readonly since: number
   epoch: string
   last: number
-  /** Numbers of the last fact in the outbox, and of the last event of each publisher. */
+  /** Number of the last fact in the outbox. */
   factNo: number
-  readonly numbers: Map<string, number>
+  /** Of each publisher the event that it sent last of those that were heard. */
+  readonly newest: Map<string, { readonly id: string; readonly sentAt: number }>
   values: Map<string, number>
 }
 
@@ -84,7 +85,7 @@ export class Listening {
   #join(ear: Ear, { room, epoch, seq, mode, at }: Joined): void {
     const { stay } = ear
     if (stay === null || stay.room !== room) {
-      ear.stay = { room, since: at, epoch, last: seq, factNo: 0, numbers: new Map(), values: new Map() }
+      ear.stay = { room, since: at, epoch, last: seq, factNo: 0, newest: new Map(), values: new Map() }
       return
     }
     if (mode === 'resumed') {
@@ -138,12 +139,15 @@ export class Listening {
       if (factNo < stay.factNo) this.#findings.report('reordered', `${nameOf(ear)} heard outbox ${factNo} after ${stay.factNo} ${heardAt}`)
       stay.factNo = factNo
     }
-    const [, from, text] = /^(.*):(\d+)$/.exec(id) ?? []
+    const [, from] = /^(.*):\d+$/.exec(id) ?? []
     if (from === undefined) return
-    const no = Number(text)
-    const last = stay.numbers.get(from) ?? 0
-    if (no < last) this.#findings.report('reordered', `${nameOf(ear)} heard ${id} after ${from}:${last} ${heardAt}`)
-    stay.numbers.set(from, no)
+    const { published, answered } = this.#histories.of(ear.project)
+    const sentAt = published.get(id) ?? 0
+    const last = stay.newest.get(from)
+    // Who sends the next before the one has been answered asks for no order.
+    if (last && (answered.get(id) ?? Number.POSITIVE_INFINITY) < last.sentAt)
+      this.#findings.report('reordered', `${nameOf(ear)} heard ${id} after ${last.id} ${heardAt}`)
+    if (!last || sentAt >= last.sentAt) stay.newest.set(from, { id, sentAt })
   }
 
   /** Every event of `(after, until]` must have been handled by now. */
