@@ -67,14 +67,13 @@ class Room {
 }
 
 async function largeFiles(): Promise<Expectation> {
-  const { url: databaseUrl, close } = await openBenchDatabase()
   const folder = await mkdtemp(join(tmpdir(), 'tallyroom-bench-'))
   try {
     const { right: file } = await writeSample(folder, { seed: 1, rows: FILE_ROWS })
     const measure = async (as: Import['as']) => {
       const child = new Child('importer')
       try {
-        const { ms, peakBytes } = await child.ask<Imported>({ databaseUrl, file, as } satisfies Import)
+        const { ms, peakBytes } = await child.ask<Imported>({ file, as } satisfies Import)
         return { seconds: ms / 1_000, megabytes: peakBytes / 1_000_000 }
       } finally {
         await child.end()
@@ -86,14 +85,13 @@ async function largeFiles(): Promise<Expectation> {
       promised: { kind: 'less', least: 0.4, most: 0.6 },
       unit: 'MB',
       off: {
-        what: `memory that an import of ${FILE_ROWS.toLocaleString('en')} rows adds at its peak, the file read as a whole`,
+        what: `memory that reading ${FILE_ROWS.toLocaleString('en')} rows of CSV adds at its peak, the file read as a whole`,
         value: off.megabytes,
       },
       on: { what: 'streamed, as uploads are', value: on.megabytes },
-      note: `the figure is memory, which is what streaming is for; the import takes ${off.seconds.toFixed(1)} s of the whole file and ${on.seconds.toFixed(1)} s streamed.`,
+      note: `the figure is memory, which is what streaming is for; reading takes ${off.seconds.toFixed(1)} s of the whole file and ${on.seconds.toFixed(1)} s streamed.`,
     }
   } finally {
     await rm(folder, { recursive: true })
-    await close()
   }
 }
