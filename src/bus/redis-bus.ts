@@ -49,7 +49,7 @@ export interface RedisBusOptions {
   readonly connect?: typeof redisConnection
   /** Hears of connections lost and found, once each; never of their address, which may hold a password. */
   readonly onConnection?: (connection: 'commands' | 'subscriptions', state: 'ready' | 'lost') => void
-  /** Another history of the project has begun, as a subscription here has found: what the old one took may be lost (B4). */
+  /** Another history of the project has begun, as a subscription here has found, or may have begun while none was here: what the old one took may be lost (B4). */
   readonly onEpoch?: (project: ProjectId) => void
   /** Hears whether what is published arrives here (D9): it is believed at the start, and proved from then on. */
   readonly onDelivery?: (delivery: Delivery) => void
@@ -186,10 +186,13 @@ export class RedisBus implements Bus {
     }
     const heard = { onMessage: (message: BusMessage) => listener.onMessage(message), onLost }
     const subscription = new RedisSubscription(project, heard, this.#sourceOf(project))
+    const isFirst = !this.#subscriptions.has(channel)
     this.#keep(channel, subscription)
     try {
       await available(() => this.#hear(channel))
-      return { ...(await subscription.begin()), close: () => this.#unsubscribe(channel, subscription) }
+      const state = await subscription.begin()
+      if (isFirst) this.#onEpoch?.(project)
+      return { ...state, close: () => this.#unsubscribe(channel, subscription) }
     } catch (error) {
       await this.#unsubscribe(channel, subscription)
       throw error

@@ -20,7 +20,10 @@ export interface ListQuestion<Value> extends Omit<FirstPage<Value>, 'query'> {
   readonly show: (rows: Value) => unknown
 }
 
-/** A list: how it begins comes from the cache; what follows a cursor, or was looked for by words of somebody's own, is asked of the database. */
+/** Longer pages are nobody's habit, and would let one reader fill the memory that all share. */
+const MAX_CACHED_ROWS = 100
+
+/** A list: how it begins comes from the cache; what follows a cursor, or was asked in somebody's own way, is asked of the database. */
 export async function sendList<Value>(
   { reads }: HttpContext,
   request: FastifyRequest,
@@ -28,9 +31,10 @@ export async function sendList<Value>(
   { project, show, ...page }: ListQuestion<Value>,
 ): Promise<FastifyReply> {
   // Parsed by the route's schema.
-  const query = request.query as { readonly cursor?: string; readonly q?: string }
+  const query = request.query as { readonly cursor?: string; readonly q?: string; readonly limit?: number; readonly minConfidence?: string }
   const { cacheEvents } = request.work
-  if (query.cursor !== undefined || query.q) {
+  const isOwn = query.q || query.minConfidence !== undefined || (query.limit ?? 0) > MAX_CACHED_ROWS
+  if (query.cursor !== undefined || isOwn) {
     cacheEvents.push(bypassOf(`${project}/${page.name}`))
     return reply.send(show(await page.load()))
   }

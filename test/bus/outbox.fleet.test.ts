@@ -83,6 +83,16 @@ describe('an outbox whose Redis loses what it has taken', () => {
     expect((await processes[1]!.bus.head(project)).seq).toBe(3)
   })
 
+  test('[P4] what Redis lost while nobody listened goes out again for the next one who does', async () => {
+    project = newId<ProjectId>()
+    await database.db.project.create({ data: { id: project, name: 'Quiet' } })
+    await publish(1, 2)
+    await redis.del(keyOf('meta'), keyOf('stream'))
+    listener = new Listener()
+    await processes[1]!.bus.subscribe(project, listener)
+    await heard(() => expect(numbers()).toEqual([1, 2]))
+  })
+
   test('[B4] after a rewind everything above what the older copy has taken goes out again, though nothing new does', async () => {
     await publish(1)
     const copy = await redis.hgetall(keyOf('meta'))
