@@ -1,8 +1,7 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as passed } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -10,7 +9,7 @@ import { promisify } from 'node:util'
 import { TokenAuthority } from '../../src/sessions/auth.js'
 import { createServerDatabase } from '../../test/db/test-databases.js'
 import { type FleetMember, startMember } from '../../test/fleet/member.js'
-import { freePort } from '../../test/support/guarded-process.js'
+import { freePort, makeServiceDir } from '../../test/support/guarded-process.js'
 import type { StartedService } from '../../test/support/postgres.js'
 import { TcpProxy } from '../../test/support/proxy.js'
 import { startRedis } from '../../test/support/redis.js'
@@ -77,7 +76,8 @@ export class Ground {
   }
 
   static async open({ serve, work = 0, rooms, isWired = false }: GroundOptions): Promise<Ground> {
-    const redisDir = await mkdtemp(join(tmpdir(), 'tallyroom-fleet-'))
+    // Of the user that Redis runs as.
+    const redisDir = makeServiceDir('redis')
     const [database, redis] = await Promise.all([createServerDatabase(), isWired ? startRedis(undefined, redisDir) : startRedis()])
     const ports = new Map<string, number>()
     for (let no = 1; no <= serve; no++) ports.set(`serve ${no}`, await freePort())

@@ -70,7 +70,7 @@ export async function outage(): Promise<Scenario> {
     const report = await load.ask<SessionsReport>({ kind: 'report', counts: publishing.counts })
     return {
       title: 'Redis killed and restarted under load, and half-open',
-      setting: `Two processes, ${SESSIONS.toLocaleString('en')} sessions of the SDK in ${ROOMS} projects, ${PER_SECOND} events a second over HTTP; Redis, with appendfsync always, is away for ${AWAY_MS / 1_000} s and comes back with its data, then is away again and comes back empty, which is another history for everybody, then keeps its connections open for ${AWAY_MS / 1_000} s and lets nothing pass. The published are $publishing.acknowledged.toLocaleString('en')events, $publishing.queued.toLocaleString('en')of them kept for later, ${publishing.repeated.toLocaleString('en')} attempts repeated.`,
+      setting: `Two processes, ${SESSIONS.toLocaleString('en')} sessions of the SDK in ${ROOMS} projects, ${PER_SECOND} events a second over HTTP; Redis, with appendfsync always, is away for ${AWAY_MS / 1_000} s and comes back with its data, then is away again and comes back empty, which is another history for everybody, then keeps its connections open for ${AWAY_MS / 1_000} s and lets nothing pass. The published are ${publishing.acknowledged.toLocaleString('en')} events, ${publishing.queued.toLocaleString('en')} of them kept for later, ${publishing.repeated.toLocaleString('en')} attempts repeated.`,
       figures: [
         never('sessions closed', report.closed),
         never('events lost at a handler', report.lost),
