@@ -145,6 +145,8 @@ describe('two people in one review', () => {
     expect(await confirm.textContent()).not.toBe(before)
     await confirm.click()
     await rowOf(ben, 11).filter({ hasText: 'Confirmed by Ana' }).waitFor()
+    // The others may see it before the answer is with her: what can be taken back is told with the answer.
+    await ana.page.getByRole('button', { name: /^Undo/ }).waitFor()
     await ana.page.keyboard.press('u')
     await rows(ben).filter({ hasText: 'Confirmed by Ana' }).first().waitFor({ state: 'detached' })
   })
