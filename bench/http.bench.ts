@@ -1,5 +1,6 @@
 // `npm run bench:http`: requests a second and latency of the main reads and of publishing, beside bare Fastify that answers the same; and what
-// five running jobs do to the reads. Writes docs/results/http.md. Postgres: TEST_DATABASE_URL, or one that the tests' support starts.
+// five running jobs do to the reads. Writes docs/results/http.md. Postgres and Redis: TEST_DATABASE_URL and TEST_REDIS_URL, or what the tests'
+// support starts.
 import { type ChildProcess, fork } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg, tmpdir, totalmem } from 'node:os'
@@ -30,17 +31,31 @@ interface Row {
   readonly bytes: number
 }
 
+/** A read while nothing else runs, and while the jobs run. */
+interface Slowdown {
+  readonly name: string
+  readonly idle: Reading
+  readonly busy: Reading
+  readonly ratio: number
+}
+
 const startedAt = performance.now()
 const loadAtStart = loadavg()[0]!
-const missing = await provide('postgres')
+const missing = (await provide('postgres')) ?? (await provide('redis'))
 if (missing !== null) throw new Error(missing)
 const database = await createServerDatabase()
 const children: ChildProcess[] = []
 const folder = mkdtempSync(join(tmpdir(), 'tallyroom-bench-'))
 try {
-  const origin = await start({
-    environment: { DATABASE_URL: database.url, AUTH_JWT_SECRET: SECRET, PORT: '0', ADMIN_PORT: '0', DEMO: 'off', RATE_LIMIT_FACTOR: '0' },
-  })
+  const environment = {
+    DATABASE_URL: database.url,
+    AUTH_JWT_SECRET: SECRET,
+    PORT: '0',
+    ADMIN_PORT: '0',
+    DEMO: 'off',
+    RATE_LIMIT_FACTOR: '0',
+  }
+  let origin = await start({ environment })
   const tokens = new TokenAuthority({ secret: Buffer.from(SECRET) })
   const token = await tokens.issueToken({ user: { id: 'ana', name: 'Ana' }, expiresAt: Date.now() + 3_600_000, publish: '*' })
   const call = async <Body>(method: 'GET' | 'POST', path: string, body?: string): Promise<Body> =>
@@ -105,23 +120,32 @@ try {
     console.log(name, line(rows.at(-1)!))
   }
 
-  const reads = asked.filter(({ request }) => request.method === 'GET')
-  const idle = new Map<string, Reading>()
-  for (const { name, request } of reads) idle.set(name, await load(origin, request, CALM))
-  const busy: { readonly name: string; readonly reading: Reading }[] = []
   const projects: string[] = []
   for (let seed = 2; seed < 2 + JOBS; seed++) projects.push(await prepare(seed))
-  for (const { name, request } of reads) {
-    const jobs = await Promise.all(projects.map(async (id) => ({ id, job: await startJob(id) })))
-    while ((await Promise.all(jobs.map(({ id, job }) => stateOf(id, job)))).includes('queued'))
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    busy.push({ name, reading: await load(origin, request, CALM) })
-    await Promise.all(jobs.map(({ id, job }) => call('POST', `/v1/projects/${id}/jobs/${job}/cancel`).catch(() => undefined)))
+  const reads = asked.filter(({ request }) => request.method === 'GET')
+  const underJobs = async (): Promise<Slowdown[]> => {
+    const slowdowns: Slowdown[] = []
+    for (const { name, request } of reads) {
+      await load(origin, request, CALM)
+      const idle = await load(origin, request, CALM)
+      const jobs = await Promise.all(projects.map(async (id) => ({ id, job: await startJob(id) })))
+      while ((await Promise.all(jobs.map(({ id, job }) => stateOf(id, job)))).includes('queued'))
+        await new Promise((resolve) => setTimeout(resolve, 50))
+      const busy = await load(origin, request, CALM)
+      await Promise.all(jobs.map(({ id, job }) => call('POST', `/v1/projects/${id}/jobs/${job}/cancel`).catch(() => undefined)))
+      slowdowns.push({ name, idle, busy, ratio: busy.p95Ms / idle.p95Ms })
+    }
+    return slowdowns
   }
-  const slower = busy.map(({ name, reading }) => ({ name, idle: idle.get(name)!, reading, ratio: reading.p95Ms / idle.get(name)!.p95Ms }))
-  writeFileSync(PAGE, page(rows, slower))
+  const together = await underJobs()
+  for (const child of children.splice(0)) child.disconnect()
+  const apart = { ...environment, REDIS_URL: process.env.TEST_REDIS_URL! }
+  origin = await start({ environment: { ...apart, ROLE: 'serve' } })
+  await start({ environment: { ...apart, ROLE: 'work' } })
+  const separate = await underJobs()
+  writeFileSync(PAGE, page(rows, separate, together))
   console.log(
-    `docs/results/http.md is written; ${slower.filter(({ ratio }) => ratio <= MAX_SLOWDOWN).length} of ${slower.length} reads within ${MAX_SLOWDOWN} ×`,
+    `docs/results/http.md is written; ${separate.filter(({ ratio }) => ratio <= MAX_SLOWDOWN).length} of ${separate.length} reads within ${MAX_SLOWDOWN} ×`,
   )
 } finally {
   for (const child of children) child.disconnect()
@@ -131,13 +155,14 @@ try {
 }
 process.exit(0)
 
+/** Where it answers; nowhere when it only works. */
 async function start(what: object): Promise<string> {
   const child = fork(fileURLToPath(new URL('http/server.ts', import.meta.url)), { execArgv: ['--import', 'tsx'] })
   children.push(child)
   child.send(what)
-  const said = await new Promise<{ readonly address?: string; readonly error?: string }>((resolve) => child.once('message', resolve))
+  const said = await new Promise<{ readonly address?: string | null; readonly error?: string }>((resolve) => child.once('message', resolve))
   if (said.address === undefined) throw new Error(said.error)
-  return said.address
+  return said.address ?? ''
 }
 
 function median(readings: readonly Reading[]): Reading {
@@ -150,10 +175,7 @@ function line({ ours, bare }: Row): string {
   return `${Math.round(ours.perSecond)}/s p99 ${ours.p99Ms.toFixed(1)} ms, bare ${Math.round(bare.perSecond)}/s p99 ${bare.p99Ms.toFixed(1)} ms`
 }
 
-function page(
-  rows: readonly Row[],
-  slower: readonly { readonly name: string; readonly idle: Reading; readonly reading: Reading; readonly ratio: number }[],
-): string {
+function page(rows: readonly Row[], separate: readonly Slowdown[], together: readonly Slowdown[]): string {
   const count = (value: number) => Math.round(value).toLocaleString('en')
   return `# HTTP
 
@@ -171,10 +193,17 @@ ${rows.map(({ name, bytes, ours, bare }) => `| ${name} | ${count(bytes)} | ${cou
 
 ## While ${JOBS} jobs run
 
-${CALM.connections} connections for ${CALM.ms / 1_000} s, first with nothing beside, then while ${JOBS} match jobs over ${count(ROWS)} rows a side run in the same process, with connections of their own. At most ${MAX_SLOWDOWN} × is asked.
+${CALM.connections} connections for ${CALM.ms / 1_000} s, first with nothing beside, then while ${JOBS} match jobs over ${count(ROWS)} rows a side run. At most ${MAX_SLOWDOWN} × is asked of jobs in a process of their
+own (\`ROLE=work\` beside \`ROLE=serve\`, as in \`ops/compose.yaml\` and \`npm run fleet\`). In one process (\`ROLE=all\`) rows that jobs read and write pass through the thread
+that answers; where that is felt, give the jobs a process.
 
-| | idle p95 ms | with jobs p95 ms | ratio | met |
-| --- | ---: | ---: | ---: | --- |
-${slower.map(({ name, idle, reading, ratio }) => `| ${name} | ${idle.p95Ms.toFixed(1)} | ${reading.p95Ms.toFixed(1)} | ${ratio.toFixed(2)} × | ${ratio <= MAX_SLOWDOWN ? 'yes' : 'no'} |`).join('\n')}
+| | idle p95 ms | with jobs p95 ms | ratio | met | one process: idle | with jobs | ratio |
+| --- | ---: | ---: | ---: | --- | ---: | ---: | ---: |
+${separate
+  .map(({ name, idle, busy, ratio }, index) => {
+    const one = together[index]!
+    return `| ${name} | ${idle.p95Ms.toFixed(1)} | ${busy.p95Ms.toFixed(1)} | ${ratio.toFixed(2)} × | ${ratio <= MAX_SLOWDOWN ? 'yes' : 'no'} | ${one.idle.p95Ms.toFixed(1)} | ${one.busy.p95Ms.toFixed(1)} | ${one.ratio.toFixed(2)} × |`
+  })
+  .join('\n')}
 `
 }

@@ -38,6 +38,7 @@ import { publishProgress } from './jobs/progress-news.js'
 import { JobWorker } from './jobs/worker.js'
 import type { Log } from './log.js'
 import { Metrics } from './metrics/metrics.js'
+import { yieldToOthers } from './priority.js'
 import type { CacheTag } from './protocol/cache-tags.js'
 import { CLOSE_CODES } from './protocol/close-codes.js'
 import { MAX_CLIENT_FRAME_BYTES } from './protocol/messages.js'
@@ -229,6 +230,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
       config.ROLE === 'serve' ? null : startWorker({ config, db: jobs, slots, bus, invalidations, wakeOutbox, log, metrics, onJob, stops })
     const wakeJobs = () => worker?.wake()
     if (config.ROLE === 'work') {
+      yieldToOthers()
       isServing = () => true
       return { db, isEmbedded, secret, address: null, liveUrl: null, adminAddress, wakeJobs, drain: async () => {}, stop }
     }

@@ -35,6 +35,10 @@ export async function load(
   )
   const seconds = (performance.now() - startedAt) / 1_000
   agent.destroy()
+  return readingOf(durations, seconds)
+}
+
+function readingOf(durations: number[], seconds: number): Reading {
   durations.sort((one, other) => one - other)
   const at = (share: number) => durations[Math.ceil(share * durations.length) - 1]!
   return { perSecond: durations.length / seconds, p50Ms: at(0.5), p95Ms: at(0.95), p99Ms: at(0.99) }

@@ -1,4 +1,5 @@
 import { parentPort } from 'node:worker_threads'
+import { yieldToOthers } from '../priority.js'
 import { Engine } from '../reconciliation/engine.js'
 import { RecordTable } from '../reconciliation/record-table.js'
 import type { EngineRecord } from '../reconciliation/records.js'
@@ -30,6 +31,8 @@ parentPort?.on('message', ({ id, call }: { readonly id: number; readonly call: E
     parentPort?.postMessage({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
   }
 })
+
+yieldToOthers()
 
 function answer(call: EngineCall): unknown {
   if (call.kind === 'open') {

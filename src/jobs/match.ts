@@ -13,7 +13,7 @@ import { type ChunkOutcome, runClear } from './queue.js'
 import { RecordIndex } from './record-index.js'
 
 /** Rows read and handed to the engine at once: a few megabytes. */
-const LOAD_ROWS = 5_000
+const LOAD_ROWS = 1_000
 /** Jobs whose tables stay in memory: as many as run at once by default. */
 const MAX_LOADED_JOBS = 5
 
