@@ -139,8 +139,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     let delivery: Delivery = 'proven'
     // Until there are sessions to tell.
     let tellBusState = () => {}
-    // Until there is an outbox to look at.
-    let recoverOutbox = (_: ProjectId) => {}
+    let outboxOfBus: OutboxPublisher | null = null
     const bus: Bus =
       config.REDIS_URL === undefined
         ? new MemoryBus(retention)
@@ -150,8 +149,9 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
             metrics: metrics.bus,
             onConnection(connection, state) {
               log.warn({ connection, state }, 'a connection to Redis changed')
+              if (connection === 'commands' && state === 'ready') outboxOfBus?.sweepNow()
             },
-            onEpoch: (project) => recoverOutbox(project),
+            onEpoch: (project) => outboxOfBus?.recover(project),
             onDelivery(state) {
               log.warn({ delivery: state }, 'what is published reaches this process, or does not')
               delivery = state
@@ -209,7 +209,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
       onPublished: (project, types) => invalidations.touch(project, tagsOf(types)),
     })
     outbox.start()
-    recoverOutbox = (project) => outbox.recover(project)
+    outboxOfBus = outbox
     stops.push(() => outbox.stop())
     // Until there are sessions to tell.
     let tellProjectChanged: (project: ProjectId) => void = () => {}

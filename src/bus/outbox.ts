@@ -70,10 +70,16 @@ export class OutboxPublisher {
   start(): void {
     this.#timer = setInterval(() => {
       if (this.#begun.size > 0) this.#recoverBegun()
-      this.#sweeping ??= this.#sweep().finally(() => {
-        this.#sweeping = null
-      })
+      this.sweepNow()
     }, this.#options.sweepMs ?? SWEEP_MS)
+  }
+
+  /** Looks at every project: call it when the bus is back, what waits has waited long enough. */
+  sweepNow(): void {
+    if (this.#isStopped) return
+    this.#sweeping ??= this.#sweep().finally(() => {
+      this.#sweeping = null
+    })
   }
 
   /** Resolves when nothing is under way any more. */

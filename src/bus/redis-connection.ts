@@ -11,7 +11,7 @@ const CONNECT_TIMEOUT_MS = 2_000
 /** Who replaces a dead connection must not wait until the other side has said goodbye too: it says nothing (D9). */
 const DISCONNECT_TIMEOUT_MS = 100
 /** Reconnecting waits between a quarter of and all of `min(max, min × 2^k)`: never a busy loop, never all at once, and soon enough when it is back. */
-const RECONNECT = { minDelayMs: 100, maxDelayMs: 500 }
+const RECONNECT = { minDelayMs: 100, maxDelayMs: 250 }
 
 const SETTINGS = {
   lazyConnect: true,

@@ -61,12 +61,13 @@ export function outboxContract(name: string, makeBus: () => Promise<BusUnderTest
     function publisher(
       publish: Bus['publish'] = bus.publish.bind(bus),
       outboxState: Bus['outboxState'] = bus.outboxState.bind(bus),
+      sweepMs = 20,
     ): OutboxPublisher {
       const made = new OutboxPublisher({
         bus: { publish, outboxState },
         log: { warn: (...said: unknown[]) => void warnings.push(said) },
         ...outboxStore(db),
-        sweepMs: 20,
+        sweepMs,
       })
       publishers.push(made)
       return made
@@ -123,6 +124,22 @@ export function outboxContract(name: string, makeBus: () => Promise<BusUnderTest
         await heard(async () => expect(await unpublished()).toBe(0))
       }
       await heard(() => expect(numbers()).toEqual([1, 2]))
+    })
+
+    test('[D9] when the bus is back what waits goes out, and not only at the next sweep', async () => {
+      let isAway = true
+      const publish: Bus['publish'] = async (id, items) => {
+        if (isAway) throw new AppError('BUS_UNAVAILABLE')
+        return bus.publish(id, items)
+      }
+      const made = publisher(publish, undefined, 3_600_000)
+      made.start()
+      await book({ data: { no: 1 } })
+      await made.flush(project)
+      expect(warnings).toHaveLength(1)
+      isAway = false
+      made.sweepNow()
+      await heard(() => expect(numbers()).toEqual([1]))
     })
 
     test('the sweep of another process takes along what a dead one has booked', async () => {

@@ -443,15 +443,15 @@ describe('a process that misses something', () => {
   })
 })
 
-test('[B6] reconnecting waits longer each time, up to half a second, never all processes at once', () => {
+test('[B6] reconnecting waits longer each time, up to a quarter of a second, never all processes at once', () => {
   const ranges = [1, 2, 3, 4, 5, 6, 50].map((attempt) => [reconnectDelayMs(attempt, 0), reconnectDelayMs(attempt, 1)])
   expect(ranges).toEqual([
     [25, 100],
     [50, 200],
-    [100, 400],
-    [125, 500],
-    [125, 500],
-    [125, 500],
-    [125, 500],
+    [63, 250],
+    [63, 250],
+    [63, 250],
+    [63, 250],
+    [63, 250],
   ])
 })
