@@ -200,6 +200,12 @@ export interface Bus {
   /** How far the project's outbox has come here (B4). @throws AppError `BUS_UNAVAILABLE`. */
   outboxState(project: ProjectId): Promise<OutboxState>
 
+  /**
+   * Begins another epoch, if this one is still the present one: it was seen to be behind what was published in it before, and who knows what it has
+   * lost must not go on in it (B5). Nothing on a bus that cannot go back. @throws AppError `BUS_UNAVAILABLE`.
+   */
+  endEpoch(project: ProjectId, epoch: string): Promise<void>
+
   /** Live latest values with the head they belong to, in one step; tombstones are left out. */
   latest(project: ProjectId): Promise<BusState>
 

@@ -111,6 +111,10 @@ export class ClusterBus implements Bus {
     return this.#at(project, (bus) => bus.outboxState(project))
   }
 
+  endEpoch(project: ProjectId, epoch: string): Promise<void> {
+    return this.#at(project, (bus) => bus.endEpoch(project, epoch))
+  }
+
   storedLatest(project: ProjectId, key: string): Promise<BusLatest | null> {
     return this.#at(project, (bus) => bus.storedLatest(project, key))
   }

@@ -185,6 +185,8 @@ export class MemoryBus implements Bus {
     return { taken: this.#projects.get(project)?.outboxNo ?? null, before: null }
   }
 
+  async endEpoch(): Promise<void> {}
+
   async latest(project: ProjectId): Promise<BusState> {
     return stateOf(this.#newsOf(project))
   }

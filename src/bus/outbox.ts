@@ -20,14 +20,16 @@ export interface OutboxRow {
 }
 
 export interface OutboxOptions {
-  readonly bus: Pick<Bus, 'publish' | 'outboxState'>
+  readonly bus: Pick<Bus, 'publish' | 'outboxState' | 'endEpoch'>
   readonly log: Pick<Logger, 'warn'>
   /** Projects with unpublished rows, at most `limit`. */
   readonly pendingProjects: (limit: number) => Promise<readonly ProjectId[]>
   /** The project's unpublished rows in order of `no`. */
   readonly readPending: (project: ProjectId, limit: number) => Promise<readonly OutboxRow[]>
-  /** Marks everything up to `no` as published. */
-  readonly markPublished: (project: ProjectId, no: bigint) => Promise<void>
+  /** Marks everything up to `no` as published, in that epoch. */
+  readonly markPublished: (project: ProjectId, no: bigint, epoch: string) => Promise<void>
+  /** The epoch in which something was marked last; null for none. */
+  readonly readEpoch: (project: ProjectId) => Promise<string | null>
   /** Makes everything after `no` unpublished again; answers how many rows that were. */
   readonly reopen: (project: ProjectId, no: bigint) => Promise<number>
   /** Makes unpublished again what was published so lately that not every process may have heard it. */
@@ -174,6 +176,7 @@ export class OutboxPublisher {
         const reply = await this.#options.bus.publish(project, items)
         const [result] = reply.results
         if (result?.kind === 'not-begun') {
+          if (await this.#endIfBehind(project, reply.epoch)) continue
           await this.#reopenLost(project, result.before)
           isBeginning = true
           continue
@@ -186,8 +189,8 @@ export class OutboxPublisher {
             project,
             published.map((row) => row.type),
           )
-          await this.#options.markPublished(project, taken)
-        } else await this.#goBack(project, taken, first.no)
+          await this.#options.markPublished(project, taken, reply.epoch)
+        } else if (!(await this.#endIfBehind(project, reply.epoch))) await this.#goBack(project, taken, first.no)
       } else if (!this.#again.has(project)) return
     }
   }
@@ -209,7 +212,18 @@ export class OutboxPublisher {
     if (before !== null) await this.#options.reopen(project, before)
   }
 
-  /** The bus lost what it had taken after `taken`, as a Redis does that starts with an older copy of its data: that goes out again (B4). */
+  /**
+   * The epoch has lost what it had taken, as a Redis does that starts with an older copy of its data: it ends (B5). If that went out again in it, it
+   * might stand where it stood, behind other events, and who has heard those that are lost could not tell. Answers whether it was that.
+   */
+  async #endIfBehind(project: ProjectId, epoch: string): Promise<boolean> {
+    if ((await this.#options.readEpoch(project)) !== epoch) return false
+    await this.#options.bus.endEpoch(project, epoch)
+    this.#options.log.warn({ project }, 'the bus went back, another epoch begins')
+    return true
+  }
+
+  /** The bus has taken fewer than were taken before, in an epoch that nothing was booked for yet: what follows goes out again (B4). */
   async #goBack(project: ProjectId, taken: bigint, first: bigint): Promise<void> {
     const count = await this.#options.reopen(project, taken)
     if (count === 0) throw new Error(`the bus has taken outbox item ${taken} and waits for the next, the oldest there is is ${first}`)

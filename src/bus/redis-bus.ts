@@ -252,6 +252,10 @@ export class RedisBus implements Bus {
     return this.#history.outboxState(project)
   }
 
+  endEpoch(project: ProjectId, epoch: string): Promise<void> {
+    return this.#history.endEpoch(project, epoch)
+  }
+
   storedLatest(project: ProjectId, key: string): Promise<BusLatest | null> {
     return this.#history.storedLatest(project, key)
   }

@@ -22,8 +22,8 @@ export interface ProjectReading {
 
 /** Messages kept while a reading is under way; more are dropped, and the hole they leave is found by their `n`. */
 const MAX_BUFFERED_MESSAGES = 10_000
-/** Events whose ids are known, to tell a repeated one from another one in its place. */
-const MAX_KNOWN_IDS = 256
+/** Events that are known, to tell a repeated one from another one in its place. */
+const MAX_KNOWN_EVENTS = 256
 const MAX_PAST_EPOCHS = 32
 const MAX_KNOWN_GONE = 1_000
 /** A value so young was not gone for {@link TOMBSTONE_MS}, however far the clocks are apart: it is there, or its tombstone is. */
@@ -54,8 +54,8 @@ export class RedisSubscription {
   #versions = new Map<string, Known>()
   /** The last ones that went: who went back brings them back. */
   readonly #gone = new Map<string, Known>()
-  /** Of the last events, by `seq`. */
-  readonly #ids = new Map<number, string>()
+  /** Of the last events, by `seq`: the outbox tells a lost one again, under its id and perhaps in its place, but later. */
+  readonly #told = new Map<number, { readonly id: string; readonly at: string | null }>()
   /** Epochs before this one: an older copy brings one of them back. */
   readonly #past = new Set<string>()
   #buffered: BusMessage[] = []
@@ -95,7 +95,7 @@ export class RedisSubscription {
     const { epoch, n, seq } = this.#head
     if (message.epoch === epoch && message.n <= n) {
       // What was read already, or what a history that went back has published since.
-      if (message.events.some((event) => (this.#ids.get(event.seq) ?? event.id) !== event.id)) void this.heal()
+      if (message.events.some((event) => this.#isOther(event))) void this.heal()
       return
     }
     const first = message.events[0]
@@ -186,11 +186,11 @@ export class RedisSubscription {
 
   #adopt(head: BusHead, latest: readonly BusLatest[]): void {
     if (head.epoch !== this.#head?.epoch) {
-      this.#ids.clear()
+      this.#told.clear()
       if (this.#head) this.#past.add(this.#head.epoch)
       for (const oldest of this.#past) if (this.#past.size > MAX_PAST_EPOCHS) this.#past.delete(oldest)
     }
-    if (head.seq > 0) this.#ids.set(head.seq, head.id)
+    if (head.seq > 0 && !this.#told.has(head.seq)) this.#told.set(head.seq, { id: head.id, at: null })
     this.#head = head
     this.#versions = new Map()
     this.#gone.clear()
@@ -222,8 +222,8 @@ export class RedisSubscription {
    */
   #isAnother({ head, events, latest }: ProjectReading, known: BusHead): boolean {
     if (head.n < known.n || head.seq < known.seq) return true
-    const own = head.seq === known.seq ? head : events.find(({ seq }) => seq === known.seq)
-    if (own !== undefined && own.id !== known.id) return true
+    if (head.seq === known.seq && head.id !== known.id) return true
+    if (events.some((event) => this.#isOther(event))) return true
     const found = new Map(latest.map((value) => [value.key, value]))
     const youngest = Date.now() - YOUNG_MS
     return [...this.#versions, ...this.#gone].some(([key, { version, at }]) => {
@@ -233,10 +233,16 @@ export class RedisSubscription {
     })
   }
 
+  /** Whether another one was told in its place. */
+  #isOther({ seq, id, at }: BusEvent): boolean {
+    const told = this.#told.get(seq)
+    return told !== undefined && (told.id !== id || (told.at !== null && told.at !== at))
+  }
+
   #know(events: readonly BusEvent[]): void {
-    for (const { seq, id } of events.slice(-MAX_KNOWN_IDS)) {
-      this.#ids.set(seq, id)
-      this.#ids.delete(seq - MAX_KNOWN_IDS)
+    for (const { seq, id, at } of events.slice(-MAX_KNOWN_EVENTS)) {
+      this.#told.set(seq, { id, at })
+      this.#told.delete(seq - MAX_KNOWN_EVENTS)
     }
   }
 

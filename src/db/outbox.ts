@@ -117,10 +117,17 @@ export function readPendingOutbox(db: Db, project: ProjectId, limit: number): Pr
     where project_id = ${project}::uuid and published_at is null order by no limit ${limit}`
 }
 
-/** Books everything up to `no` as published. */
-export async function markOutboxPublished(db: Db, project: ProjectId, no: bigint): Promise<void> {
+/** Books everything up to `no` as published, in that epoch of the bus. */
+export async function markOutboxPublished(db: Db, project: ProjectId, no: bigint, epoch: string): Promise<void> {
   await db.$executeRaw`
-    update outbox set published_at = now() where project_id = ${project}::uuid and no <= ${no} and published_at is null`
+    with marked as (update outbox set published_at = now() where project_id = ${project}::uuid and no <= ${no} and published_at is null)
+    update projects set outbox_epoch = ${epoch} where id = ${project}::uuid and outbox_epoch is distinct from ${epoch}`
+}
+
+/** The epoch of the bus in which news of the project was booked last; null for none. */
+export async function readOutboxEpoch(db: Db, project: ProjectId): Promise<string | null> {
+  const [row] = await db.$queryRaw<{ epoch: string | null }[]>`select outbox_epoch as epoch from projects where id = ${project}::uuid`
+  return row?.epoch ?? null
 }
 
 /** Makes everything after `no` unpublished again: the bus has lost it. Answers how many rows that were. */
@@ -141,7 +148,8 @@ export function outboxStore(db: Db) {
   return {
     pendingProjects: (limit: number) => findPendingProjects(db, limit),
     readPending: (project: ProjectId, limit: number) => readPendingOutbox(db, project, limit),
-    markPublished: (project: ProjectId, no: bigint) => markOutboxPublished(db, project, no),
+    markPublished: (project: ProjectId, no: bigint, epoch: string) => markOutboxPublished(db, project, no, epoch),
+    readEpoch: (project: ProjectId) => readOutboxEpoch(db, project),
     reopen: (project: ProjectId, no: bigint) => reopenOutbox(db, project, no),
     reopenRecent: (project: ProjectId) => reopenRecentOutbox(db, project),
   }

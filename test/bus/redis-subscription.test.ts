@@ -205,6 +205,26 @@ test.each([
   }
 })
 
+test('[B5] a history that went back and told the last event again, in its old place and under its id, is another one', async () => {
+  const redis = new FakeRedis()
+  const listener = new Listener()
+  const subscription = new RedisSubscription(newId<BusMessage['project']>(), listener, redis.answering)
+  await subscription.begin()
+  await new Promise(setImmediate)
+  for (const publish of [1, 2]) {
+    redis.publish(subscription.project)
+    subscription.receive(redis.wire.at(-1)!)
+    expect(listener.events).toHaveLength(publish)
+  }
+  await subscription.heal()
+  expect(listener.lost).toHaveLength(0)
+  redis.events[0] = { ...redis.events[0]!, id: 'another' }
+  redis.events[1] = { ...redis.events[1]!, at: new Date(Date.parse(AT) + 1).toISOString() }
+  await subscription.heal()
+  expect(subscription.head?.epoch).toBe('two')
+  expect(listener.lost).toHaveLength(1)
+})
+
 test('nothing is heard after close, also of a reading that was under way', async () => {
   const redis = new FakeRedis()
   const listener = new Listener()

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { appendOutbox, findPendingProjects, markOutboxPublished, readPendingOutbox, sweepOutbox } from '../../src/db/outbox.js'
+import { appendOutbox, findPendingProjects, markOutboxPublished, readOutboxEpoch, readPendingOutbox, sweepOutbox } from '../../src/db/outbox.js'
 import { newId, type ProjectId } from '../../src/ids.js'
 import { DATABASES, type TestDatabase } from './test-databases.js'
 
@@ -95,20 +95,22 @@ describe.each(DATABASES)('the outbox on $name', ({ create }) => {
       [2n, 'b'],
       [3n, 'c'],
     ])
-    await markOutboxPublished(database.db, project, 2n)
+    await markOutboxPublished(database.db, project, 2n, 'one')
     expect(await pending()).toEqual([
       [3n, 'c'],
       [4n, 'd'],
     ])
     expect(await findPendingProjects(database.db, 100)).toContain(project)
-    await markOutboxPublished(database.db, project, 4n)
+    expect(await readOutboxEpoch(database.db, project)).toBe('one')
+    await markOutboxPublished(database.db, project, 4n, 'other')
     expect(await pending()).toEqual([])
     expect(await findPendingProjects(database.db, 100)).not.toContain(project)
+    expect(await readOutboxEpoch(database.db, project)).toBe('other')
   })
 
   test('keeps what is published for a day, and what is not for ever', async () => {
     await write('old', 'recent', 'pending')
-    await markOutboxPublished(database.db, project, 2n)
+    await markOutboxPublished(database.db, project, 2n, 'one')
     const age = (no: number, hours: number) => database.db.$executeRaw`
       update outbox set created_at = created_at - make_interval(hours => ${hours}::int), published_at = published_at - make_interval(hours => ${hours}::int)
       where project_id = ${project}::uuid and no = ${no}`

@@ -70,7 +70,7 @@ export interface WireOptions {
 
 /** A process's way to a bus that others share; it can be cut, and then nothing of the process reaches anybody, nor it. */
 export class Wire
-  implements Omit<Bus, 'durable' | 'isAway' | 'proofAgeMs' | 'outboxState' | 'start' | 'stop' | 'head' | 'takeOnce' | 'latest'>
+  implements Omit<Bus, 'durable' | 'isAway' | 'proofAgeMs' | 'outboxState' | 'endEpoch' | 'start' | 'stop' | 'head' | 'takeOnce' | 'latest'>
 {
   readonly #options: WireOptions
   readonly #listeners = new Map<BusListener, ProjectId>()

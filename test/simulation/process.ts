@@ -94,7 +94,8 @@ export class SimulatedProcess {
       log,
       pendingProjects: (limit) => this.#own(database.pendingProjects(limit)),
       readPending: (project, limit) => this.#own(database.readPending(project, limit)),
-      markPublished: (project, no) => this.#own(database.markPublished(project, no)),
+      markPublished: (project, no, epoch) => this.#own(database.markPublished(project, no, epoch)),
+      readEpoch: (project) => this.#own(database.readEpoch(project)),
       reopen: (project, no) => this.#own(database.reopen(project, no)),
       reopenRecent: (project) => this.#own(database.reopenRecent(project)),
     })

@@ -48,7 +48,7 @@ export interface SimulatedBusOptions {
 
 /** A bus whose answers and messages take their time, which forgets old events, loses messages, and begins anew, when it is told to. */
 export class SimulatedBus
-  implements Omit<Bus, 'durable' | 'isAway' | 'proofAgeMs' | 'outboxState' | 'start' | 'stop' | 'head' | 'takeOnce' | 'latest'>
+  implements Omit<Bus, 'durable' | 'isAway' | 'proofAgeMs' | 'outboxState' | 'endEpoch' | 'start' | 'stop' | 'head' | 'takeOnce' | 'latest'>
 {
   readonly #options: SimulatedBusOptions
   readonly #stores = new Map<ProjectId, Store>()

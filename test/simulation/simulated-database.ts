@@ -12,6 +12,8 @@ type StoredRow = OutboxRow & { publishedAt: number | null }
 interface Project {
   readonly roles: Map<string, Role>
   readonly rows: StoredRow[]
+  /** Of the bus, which took what was booked last. */
+  outboxEpoch: string | null
   facts: number
   /** Who has the row of the project, and those who wait for it. */
   lock: Promise<unknown>
@@ -61,6 +63,7 @@ export class SimulatedDatabase {
     this.#projects.set(project, {
       roles: new Map([...users].map((user) => [user, 'admin'])),
       rows: [],
+      outboxEpoch: null,
       facts: 0,
       lock: Promise.resolve(),
     })
@@ -184,10 +187,15 @@ export class SimulatedDatabase {
     )
   }
 
-  async markPublished(project: ProjectId, no: bigint): Promise<void> {
+  async markPublished(project: ProjectId, no: bigint, epoch: string): Promise<void> {
     await this.#query(() => {
+      this.#project(project).outboxEpoch = epoch
       for (const row of this.#project(project).rows) if (row.no <= no) row.publishedAt ??= this.#options.clock.today()
     })
+  }
+
+  async readEpoch(project: ProjectId): Promise<string | null> {
+    return this.#query(() => this.#project(project).outboxEpoch)
   }
 
   async reopen(project: ProjectId, no: bigint): Promise<number> {
