@@ -10,6 +10,7 @@ const PROCESSES = 3
 const FOUND = {
   46: 'Redis went back and then on by as many messages, and latest values that it had lost stayed',
   795: 'Redis was emptied between making an epoch and reading it, and a session joined an epoch without a name',
+  3332: 'a client did not read for so long that the checker took an old error for a new one',
 }
 
 const run = async (seed: number, situations: Situations) =>

@@ -26,8 +26,6 @@ const STEPS = 90
 const HEALING_MS = 8_000
 /** A revocation is obeyed within a second (C9), and what was published just before it may be on its way. */
 const OBEYED_MS = 1_100
-/** What was said while the database had trouble has been heard by then. */
-const LATE_MS = 6_000
 
 /** The server looks after its sessions once a second. */
 const SWEEPS_MS = 2_000
@@ -292,8 +290,7 @@ class Processes {
     const process = serving.length > 0 ? this.#random.pick(serving) : null
     const attendance = {
       today: () => this.#clock.today(),
-      // Clients look late.
-      mayFail: () => this.#database.hasTrouble(LATE_MS),
+      mayFail: (at: number) => this.#database.hadTrouble(at),
       wasAbsent: (project: string, at: number) => this.#database.wasAbsent(project, user, at, OBEYED_MS),
     }
     const checker = new Checker(`session ${++this.#sessions}`, this.#history, this.#situations, attendance)
