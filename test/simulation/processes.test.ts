@@ -11,6 +11,7 @@ const FOUND = {
   46: 'Redis went back and then on by as many messages, and latest values that it had lost stayed',
   795: 'Redis was emptied between making an epoch and reading it, and a session joined an epoch without a name',
   3332: 'a client did not read for so long that the checker took an old error for a new one',
+  7043: 'nobody knew whether an event was published, and when that was asked the stream had lost it',
 }
 
 const run = async (seed: number, situations: Situations) =>

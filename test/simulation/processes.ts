@@ -8,7 +8,7 @@ import { Checker } from './checker.js'
 import { SimulatedClient } from './client.js'
 import { fakeGlobals } from './fake-globals.js'
 import { History } from './history.js'
-import { GRACE_MS, HEARTBEAT, SimulatedProcess, simulatedBus } from './process.js'
+import { GRACE_MS, HEARTBEAT, RETENTION, SimulatedProcess, simulatedBus } from './process.js'
 import { Publishers, principalOf } from './publishers.js'
 import { Random } from './random.js'
 import { RedisFaults } from './redis-faults.js'
@@ -106,7 +106,8 @@ class Processes {
     const parts = { clock, random, situations }
     this.#database = new SimulatedDatabase(parts)
     const judging = { ...parts, history: this.#history, onFault: (fault: string) => this.#faults.push(fault) }
-    const witness = new Witness(judging)
+    const isDoubtful = (project: ProjectId, id: string) => this.#database.isDoubtful(project, id)
+    const witness = new Witness({ ...judging, streamMaxEvents: RETENTION.streamMaxEvents, isDoubtful })
     this.#network = new RedisNetwork({ ...parts, onPublished: (channel, message) => witness.hear(channel, message) })
     this.#redisFaults = new RedisFaults({ ...parts, network: this.#network, history: this.#history })
     this.#service = simulatedBus(this.#network)

@@ -110,6 +110,11 @@ export class SimulatedDatabase {
     return this.#project(project).rows.flatMap(({ origin, batchEnd, eventId }) => (origin !== null || batchEnd !== null ? [eventId] : []))
   }
 
+  /** Whether it is kept for the bus because nobody knows whether that has it. */
+  isDoubtful(project: ProjectId, id: string): boolean {
+    return this.#project(project).rows.some(({ eventId, origin }) => eventId === id && origin === 'doubtful')
+  }
+
   /** What is not booked as published. */
   pending(project: ProjectId): number {
     return this.#project(project).rows.filter(({ publishedAt }) => publishedAt === null).length
