@@ -1,9 +1,10 @@
 import type { Event, Latest } from '../../src/protocol/events.js'
-import type { JoinedMessage, ServerMessage } from '../../src/protocol/messages.js'
+import type { JoinedMessage } from '../../src/protocol/messages.js'
 import type { Position } from '../../src/protocol/position.js'
 import type { LogEntry } from './client-log.js'
 import type { EpochHistory, History } from './history.js'
 import type { Situations } from './situations.js'
+import type { HeardMessage } from './socket-pair.js'
 
 /** Where a client stands in a project that it hears. */
 interface Place {
@@ -23,8 +24,8 @@ export interface Attendance {
   readonly today: () => number
   /** Whether at that moment the listener had no role in the project, and every process has been told. */
   readonly wasAbsent: (project: string, at: number) => boolean
-  /** Whether a query may have failed lately, so that the server may say that something went wrong. */
-  readonly mayFail: () => boolean
+  /** Whether a query may have failed at that moment, so that the server may have said that something went wrong. */
+  readonly mayFail: (at: number) => boolean
 }
 
 interface Joining {
@@ -80,9 +81,9 @@ export class Checker {
       else if (message.type === 'leave') this.#leaving.set(message.ref, message.project)
       else if (message.type === 'hello') for (const join of message.joins ?? []) this.#say(join, true)
     } else if ('message' in entry.heard) {
-      const { message, bytes } = entry.heard
+      const { bytes } = entry.heard
       if (bytes > MAX_FRAME_BYTES) this.#fault(`[C6] a frame of ${bytes} bytes`)
-      this.#hear(message, bytes)
+      this.#hear(entry.heard)
     }
   }
 
@@ -115,7 +116,7 @@ export class Checker {
     this.#joining.set(ref, { project, since: since ?? null, isHello })
   }
 
-  #hear(message: ServerMessage, bytes: number): void {
+  #hear({ message, bytes, saidAt }: HeardMessage): void {
     if (!this.#isConnected) this.#fault('hears something without a connection')
     if (!this.#isWelcome && message.type !== 'welcome' && message.type !== 'error') this.#fault(`[C5] ${message.type} before welcome`)
     switch (message.type) {
@@ -161,7 +162,7 @@ export class Checker {
           this.#situations.count('a join is refused')
         }
         if (message.code === 'TOKEN_EXPIRED') this.#situations.count('expired')
-        if (message.code === 'MALFORMED' || (message.code === 'INTERNAL' && !this.#attendance?.mayFail()))
+        if (message.code === 'MALFORMED' || (message.code === 'INTERNAL' && !this.#attendance?.mayFail(saidAt)))
           this.#fault(`an error ${message.code}: ${message.message}`)
         return
       }

@@ -12,6 +12,8 @@ const FOUND = {
   795: 'Redis was emptied between making an epoch and reading it, and a session joined an epoch without a name',
   1885: 'what Redis had lost by going back went out again in its old place, behind another event',
   5197: 'the same, where Redis had gone back to before the first of the outbox',
+  3332: 'a client did not read for so long that the checker took an old error for a new one',
+  7043: 'nobody knew whether an event was published, and when that was asked the stream had lost it',
 }
 
 const run = async (seed: number, situations: Situations) =>

@@ -8,7 +8,7 @@ import { Checker } from './checker.js'
 import { SimulatedClient } from './client.js'
 import { fakeGlobals } from './fake-globals.js'
 import { History } from './history.js'
-import { GRACE_MS, HEARTBEAT, SimulatedProcess, simulatedBus } from './process.js'
+import { GRACE_MS, HEARTBEAT, RETENTION, SimulatedProcess, simulatedBus } from './process.js'
 import { Publishers, principalOf } from './publishers.js'
 import { Random } from './random.js'
 import { RedisFaults } from './redis-faults.js'
@@ -26,8 +26,6 @@ const STEPS = 90
 const HEALING_MS = 8_000
 /** A revocation is obeyed within a second (C9), and what was published just before it may be on its way. */
 const OBEYED_MS = 1_100
-/** What was said while the database had trouble has been heard by then. */
-const LATE_MS = 6_000
 
 /** The server looks after its sessions once a second. */
 const SWEEPS_MS = 2_000
@@ -108,7 +106,8 @@ class Processes {
     const parts = { clock, random, situations }
     this.#database = new SimulatedDatabase(parts)
     const judging = { ...parts, history: this.#history, onFault: (fault: string) => this.#faults.push(fault) }
-    const witness = new Witness(judging)
+    const isDoubtful = (project: ProjectId, id: string) => this.#database.isDoubtful(project, id)
+    const witness = new Witness({ ...judging, streamMaxEvents: RETENTION.streamMaxEvents, isDoubtful })
     this.#network = new RedisNetwork({ ...parts, onPublished: (channel, message) => witness.hear(channel, message) })
     this.#redisFaults = new RedisFaults({ ...parts, network: this.#network, history: this.#history })
     this.#service = simulatedBus(this.#network)
@@ -292,8 +291,7 @@ class Processes {
     const process = serving.length > 0 ? this.#random.pick(serving) : null
     const attendance = {
       today: () => this.#clock.today(),
-      // Clients look late.
-      mayFail: () => this.#database.hasTrouble(LATE_MS),
+      mayFail: (at: number) => this.#database.hadTrouble(at),
       wasAbsent: (project: string, at: number) => this.#database.wasAbsent(project, user, at, OBEYED_MS),
     }
     const checker = new Checker(`session ${++this.#sessions}`, this.#history, this.#situations, attendance)

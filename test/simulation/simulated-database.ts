@@ -19,8 +19,8 @@ interface Project {
   lock: Promise<unknown>
 }
 
-/** From when to when somebody had no role. */
-interface Absence {
+/** From when to when, in Unix milliseconds; `to` is Infinity until it is over. */
+interface Period {
   readonly from: number
   to: number
 }
@@ -48,12 +48,13 @@ const OVERLAP_MS = 60_000
 export class SimulatedDatabase {
   readonly #options: SimulatedDatabaseOptions
   readonly #projects = new Map<ProjectId, Project>()
-  readonly #absences = new Map<string, Absence[]>()
+  /** Without a role, by project and user. */
+  readonly #absences = new Map<string, Period[]>()
   readonly #revocations: (Revocation & { readonly id: string; readonly at: number })[] = []
   #trouble: 'none' | 'failing' | 'slow' | 'away' = 'none'
-  #troubles = 0
-  /** Unix milliseconds of the last moment with trouble. */
-  #troubledAt = 0
+  readonly #troubles: Period[] = []
+  /** Rises with each trouble, also with one that takes the place of another. */
+  #troubleNo = 0
 
   constructor(options: SimulatedDatabaseOptions) {
     this.#options = options
@@ -71,15 +72,17 @@ export class SimulatedDatabase {
 
   /** For so long queries fail or take their time. */
   trouble(kind: 'failing' | 'slow' | 'away', ms: number): void {
-    const no = ++this.#troubles
+    const { clock } = this.#options
+    const no = ++this.#troubleNo
+    if (this.#trouble === 'none') this.#troubles.push({ from: clock.today(), to: Number.POSITIVE_INFINITY })
     this.#trouble = kind
-    this.#options.clock.after(ms, () => {
-      if (this.#troubles === no) this.heal()
+    clock.after(ms, () => {
+      if (this.#troubleNo === no) this.heal()
     })
   }
 
   heal(): void {
-    if (this.#trouble !== 'none') this.#troubledAt = this.#options.clock.today()
+    if (this.#trouble !== 'none') this.#troubles.at(-1)!.to = this.#options.clock.today()
     this.#trouble = 'none'
   }
 
@@ -96,18 +99,23 @@ export class SimulatedDatabase {
    * trouble behind it. Unix milliseconds.
    */
   wasAbsent(project: string, user: string, at: number, allowedMs: number): boolean {
-    const end = this.#trouble === 'none' ? this.#troubledAt : Number.POSITIVE_INFINITY
+    const end = this.#troubles.at(-1)?.to ?? 0
     return (this.#absences.get(`${project} ${user}`) ?? []).some(({ from, to }) => Math.max(from, end) + allowedMs < at && at < to)
   }
 
-  /** Whether it has trouble, or had it within so many milliseconds. */
-  hasTrouble(withinMs: number): boolean {
-    return this.#trouble !== 'none' || this.#troubledAt + withinMs > this.#options.clock.today()
+  /** Whether it had trouble at a moment, in Unix milliseconds. */
+  hadTrouble(at: number): boolean {
+    return this.#troubles.some(({ from, to }) => from <= at && at <= to)
   }
 
   /** Ids of all that was ever kept for the bus because it could not take it. */
   queued(project: ProjectId): string[] {
     return this.#project(project).rows.flatMap(({ origin, batchEnd, eventId }) => (origin !== null || batchEnd !== null ? [eventId] : []))
+  }
+
+  /** Whether it is kept for the bus because nobody knows whether that has it. */
+  isDoubtful(project: ProjectId, id: string): boolean {
+    return this.#project(project).rows.some(({ eventId, origin }) => eventId === id && origin === 'doubtful')
   }
 
   /** What is not booked as published. */

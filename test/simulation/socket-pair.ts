@@ -13,25 +13,37 @@ import type {
 } from '../../src/transport/transport.js'
 import type { Random } from './random.js'
 
-/** What a client finds when it looks: a message, also as the frame that it came in, or the end. */
-export type Heard = { readonly message: ServerMessage; readonly data: Message; readonly bytes: number } | { readonly closedWith: number }
+/** A message that a client finds when it looks, also as the frame that it came in. */
+export interface HeardMessage {
+  readonly message: ServerMessage
+  readonly data: Message
+  readonly bytes: number
+  /** When the server said it, Unix milliseconds: a client that does not read hears it any time later. */
+  readonly saidAt: number
+}
+
+/** A message, or the end. */
+export type Heard = HeardMessage | { readonly closedWith: number }
 
 /** Read once, however many clients hear them. */
 class PreparedFrames implements Frames {
   readonly messages: readonly Message[]
   readonly #isProved: boolean
-  #heard: readonly Extract<Heard, { message: unknown }>[] | null = null
+  readonly #saidAt: number
+  #heard: readonly HeardMessage[] | null = null
 
-  constructor(messages: readonly Message[], isProved: boolean) {
+  constructor(messages: readonly Message[], isProved: boolean, saidAt: number) {
     this.messages = messages
     this.#isProved = isProved
+    this.#saidAt = saidAt
   }
 
-  get heard(): readonly Extract<Heard, { message: unknown }>[] {
+  get heard(): readonly HeardMessage[] {
     this.#heard ??= this.messages.map((message) => ({
       message: this.#read(typeof message === 'string' ? JSON.parse(message) : unpack(message)),
       data: message,
       bytes: Buffer.byteLength(message),
+      saidAt: this.#saidAt,
     }))
     return this.#heard
   }
@@ -71,7 +83,7 @@ export class SocketPairs implements Transport {
   async stop(): Promise<void> {}
 
   prepare(messages: readonly Message[]): Frames {
-    return new PreparedFrames(messages, this.options.isProved)
+    return new PreparedFrames(messages, this.options.isProved, this.options.clock.today())
   }
 
   push(topic: string, frames: Frames, onDone: () => void): void {
@@ -110,7 +122,7 @@ export class PairedSocket implements TransportSocket {
   unsentBytes = 0
   readonly #transport: SocketPairs
   readonly #topics = new Set<string>()
-  #unread: Extract<Heard, { message: unknown }>[] = []
+  #unread: HeardMessage[] = []
   #takenBytes = 0
   #isSlow = false
   #isTold = true
