@@ -10,6 +10,8 @@ const PROCESSES = 3
 const FOUND = {
   46: 'Redis went back and then on by as many messages, and latest values that it had lost stayed',
   795: 'Redis was emptied between making an epoch and reading it, and a session joined an epoch without a name',
+  6047: 'Redis went back and on by as many messages, and each value that it had lost had a newer one: nobody need hear of it',
+  7940: 'a process that had heard nothing for seconds gave a snapshot of before to somebody who had heard what came since',
 }
 
 const run = async (seed: number, situations: Situations) =>
