@@ -138,6 +138,14 @@ export const MUTANTS = [
     joins,
   ],
   ['sessions/snapshots.ts', '    this.#reading = null\n    this.#kept = null\n', '', 'a snapshot serves whatever is stored', joins],
+  ['sessions/snapshots.ts', 'if (heardSeq > this.#heardSeq) this.forget()', '', 'who has heard more than we have goes back', joins],
+  [
+    'sessions/snapshots.ts',
+    'Math.max(feed.position.seq, heardSeq)',
+    'feed.position.seq',
+    'snapshots of those who have heard more are not shared',
+    joins,
+  ],
   ['sessions/stream-pages.ts', 'if (known) return known.reading', '', 'each resume reads the stream', resume],
   // Sessions
   ['sessions/session.ts', '      this.#owner.onRecovered(this)\n', '', 'who was slow is not sent back', backlog],

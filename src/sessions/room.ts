@@ -235,7 +235,8 @@ export class Room {
   }
 
   async #begin(since: Position | null): Promise<Start | null> {
-    const shared = await (since ? this.#countingFailure('snapshot', this.#snapshots.share()) : this.#snapshots.share())
+    const sharing = this.#snapshots.share(since?.epoch === this.#feed.position.epoch ? since.seq : 0)
+    const shared = await (since ? this.#countingFailure('snapshot', sharing) : sharing)
     if (!shared) return null
     // Who has heard another history gets what this one has told from its beginning, if that is there: a snapshot has the state, not the news,
     // and what waited while the bus was away went out before anybody had joined again.

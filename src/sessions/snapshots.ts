@@ -53,6 +53,8 @@ export class Snapshots {
   readonly #options: SnapshotsOptions
   #reading: Promise<SharedSnapshot | null> | null = null
   #kept: SharedSnapshot | null = null
+  /** The last event that this process or somebody who asked had heard of when what is read or kept was begun. */
+  #heardSeq = 0
   #cancelTimer: (() => void) | null = null
   #no = 0
 
@@ -60,11 +62,17 @@ export class Snapshots {
     this.#options = options
   }
 
-  /** Null when there is no such project. @throws what reading it throws. */
-  share(): Promise<SharedSnapshot | null> {
+  /**
+   * Null when there is no such project. `heardSeq`: the last event of this epoch that whoever asks has heard. Where this process has not, what it
+   * had begun to read before is older than what they know, and nobody goes back.
+   * @throws what reading it throws.
+   */
+  share(heardSeq: number): Promise<SharedSnapshot | null> {
     const { feed, generation, lane } = this.#options
+    if (heardSeq > this.#heardSeq) this.forget()
     if (this.#kept?.flushNo === feed.flushNo && this.#kept.generation === generation()) return Promise.resolve(this.#kept)
     if (this.#reading) return this.#reading
+    this.#heardSeq = Math.max(feed.position.seq, heardSeq)
     const reading = lane.run(() => this.#read())
     this.#reading = reading
     reading.then(

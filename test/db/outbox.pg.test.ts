@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { appendOutbox, findPendingProjects, markOutboxPublished, readOutboxEpoch, readPendingOutbox, sweepOutbox } from '../../src/db/outbox.js'
+import {
+  appendOutbox,
+  findPendingProjects,
+  markOutboxPublished,
+  readOutboxEpoch,
+  readPendingOutbox,
+  sweepOutbox,
+} from '../../src/db/outbox.js'
 import { newId, type ProjectId } from '../../src/ids.js'
 import { DATABASES, type TestDatabase } from './test-databases.js'
 

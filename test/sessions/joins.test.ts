@@ -273,6 +273,31 @@ describe('joining', () => {
     expect((await (await fixture.signIn('ana')).joined(project)).snapshot?.project.name).toBe('Renamed')
   })
 
+  test('[J4] who has heard more than this process gets no snapshot that was begun before, and those who come with it share theirs', async () => {
+    const snapshots = new Gate<Snapshot>()
+    await open({ snapshot: () => snapshots.ask() })
+    const project = fixture.project({ ana: 'analyst' })
+    const [ana, ben, cem, dan] = await Promise.all(Array.from({ length: 4 }, () => fixture.signIn('ana')))
+    ana!.join(project)
+    const old = await snapshots.next()
+    // Told elsewhere, and lost since by the bus.
+    const since = { epoch: (await fixture.bus.head(project)).epoch, seq: 5, id: newId() }
+    ben!.join(project, since)
+    const fresh = await snapshots.next()
+    cem!.join(project, since)
+    await cem!.sync()
+    const renamed = snapshotOf(project)
+    fresh({ ...renamed, project: { ...renamed.project, name: 'Renamed' } })
+    old(snapshotOf(project))
+    expect((await ana!.next('joined')).snapshot?.project.name).toBe('Demo')
+    for (const session of [ben!, cem!]) expect((await session.next('joined')).snapshot?.project.name).toBe('Renamed')
+    // And it is kept, for who has heard of no more.
+    expect((await dan!.joined(project, since)).snapshot?.project.name).toBe('Renamed')
+    dan!.join(project, { ...since, seq: 6 })
+    ;(await snapshots.next())(snapshotOf(project))
+    expect((await dan!.next('joined')).snapshot?.project.name).toBe('Demo')
+  })
+
   test('[D9] a bus that cannot be reached refuses the join for now, and the session stays', async () => {
     let isAway = true
     class FlakyBus extends MemoryBus {

@@ -135,7 +135,7 @@ export class Checker {
         }
         if (message.events.length + message.latest.length === 0) this.#fault('[D5] an empty deliver')
         if (message.epoch !== place.position.epoch) this.#fault(`[D1] a deliver of epoch ${message.epoch} in ${place.position.epoch}`)
-        this.#follow(message.project, place, message.events)
+        this.#follow(message.project, place, message.events, message.latest)
         this.#judge(message.project, place, message.events)
         this.#apply(message.project, place, message.latest)
         return
@@ -213,10 +213,15 @@ export class Checker {
     this.#apply(project, place, latest)
   }
 
-  /** Directly after the place, each as it was published (D1, D2). */
-  #follow(project: string, place: Place, events: readonly Event[]): void {
+  /**
+   * Directly after the place, each as it was published (D1, D2). Who is told what a bus tells that went back holds nothing that it has lost,
+   * but for values that give way in the same breath to newer ones: who had slept would not have heard them at all (D4).
+   */
+  #follow(project: string, place: Place, events: readonly Event[], latest: readonly Latest[] = []): void {
     const { epoch } = place.position
-    place.histories = this.#history.heirs(project, place.histories, place.position.seq, place.values)
+    const kept = new Map(place.values)
+    for (const { key, version } of latest) if (version > (kept.get(key) ?? version)) kept.delete(key)
+    place.histories = this.#history.heirs(project, place.histories, place.position.seq, kept)
     for (const { seq, id, type, data } of events) {
       if (seq !== place.position.seq + 1) this.#fault(`[D2] ${seq} follows ${place.position.seq} in ${project}`)
       const { length } = JSON.stringify(data)

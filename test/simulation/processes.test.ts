@@ -14,6 +14,8 @@ const FOUND = {
   5197: 'the same, where Redis had gone back to before the first of the outbox',
   3332: 'a client did not read for so long that the checker took an old error for a new one',
   7043: 'nobody knew whether an event was published, and when that was asked the stream had lost it',
+  6047: 'Redis went back and on by as many messages, and each value that it had lost had a newer one: nobody need hear of it',
+  7940: 'a process that had heard nothing for seconds gave a snapshot of before to somebody who had heard what came since',
 }
 
 const run = async (seed: number, situations: Situations) =>
