@@ -95,6 +95,13 @@ export const MUTANTS = [
   ['sessions/room.ts', 'else if (known !== position.id) return null', '', 'an id that is another one is resumed', resume],
   [
     'sessions/room.ts',
+    '      if ((this.#feed.recentIdAt(seq) ?? position.id) !== position.id) return null\n',
+    '',
+    'who is ahead continues in another history',
+    joins,
+  ],
+  [
+    'sessions/room.ts',
     '?.filter(({ source }) => source.seq <= this.#feed.position.seq)',
     '',
     'the stream goes ahead of the flush',

@@ -220,6 +220,8 @@ export class Room {
       if (!(await this.#countingFailure('stream', this.#stream.read(position)))) return null
       // An event that another process has flushed and this one has not: it is on its way.
       while (seq > this.#feed.position.seq && generation === this.#generation) await this.#feed.flushed()
+      // Or another one in its place, in a history that has gone back meanwhile.
+      if ((this.#feed.recentIdAt(seq) ?? position.id) !== position.id) return null
     } else if (known !== position.id) return null
     return { mode: 'resumed', position, generation, source: known === null ? 'stream' : 'ring' }
   }

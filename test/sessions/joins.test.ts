@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import type { BusListener } from '../../src/bus/bus.js'
+import type { BusListener, ReadLimits } from '../../src/bus/bus.js'
 import { MemoryBus } from '../../src/bus/memory-bus.js'
 import { AppError } from '../../src/errors.js'
 import { newId, type ProjectId } from '../../src/ids.js'
+import type { Position } from '../../src/protocol/position.js'
 import type { Role, Snapshot } from '../../src/protocol/views.js'
 import { FakeClock } from './fake-clock.js'
 import { eventItem, Gate, LiveFixture, type LiveFixtureOptions, latestItem, snapshotOf } from './live-fixture.js'
@@ -296,6 +297,24 @@ describe('joining', () => {
     dan!.join(project, { ...since, seq: 6 })
     ;(await snapshots.next())(snapshotOf(project))
     expect((await dan!.next('joined')).snapshot?.project.name).toBe('Demo')
+  })
+
+  test('[J3] who is ahead of this process, in a history that goes back before it is heard here, does not continue from there', async () => {
+    const lost = newId()
+    class BusBefore extends MemoryBus {
+      override async readEvents(project: ProjectId, after: Position, limits: ReadLimits) {
+        return after.id === lost ? { head: { ...after, n: after.seq }, events: [] } : super.readEvents(project, after, limits)
+      }
+    }
+    await open({ bus: new BusBefore() })
+    const project = fixture.project({ ana: 'analyst', ben: 'analyst' })
+    const [ana, ben] = await Promise.all([fixture.signIn('ana'), fixture.signIn('ben')])
+    const { position } = await ana.joined(project)
+    ben.join(project, { epoch: position.epoch, seq: 1, id: lost })
+    await ben.sync()
+    await fixture.bus.publish(project, [eventItem()])
+    await ana.next('deliver')
+    expect((await ben.next('joined')).mode).toBe('snapshot')
   })
 
   test('[D9] a bus that cannot be reached refuses the join for now, and the session stays', async () => {

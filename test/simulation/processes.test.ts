@@ -16,6 +16,7 @@ const FOUND = {
   7043: 'nobody knew whether an event was published, and when that was asked the stream had lost it',
   6047: 'Redis went back and on by as many messages, and each value that it had lost had a newer one: nobody need hear of it',
   7940: 'a process that had heard nothing for seconds gave a snapshot of before to somebody who had heard what came since',
+  20398: 'a session that was ahead of its process continued there, though Redis had gone back before the process heard anything',
 }
 
 const run = async (seed: number, situations: Situations) =>
