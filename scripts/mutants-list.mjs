@@ -103,7 +103,7 @@ export const MUTANTS = [
   [
     'sessions/room.ts',
     '?.filter(({ source }) => source.seq <= this.#feed.position.seq)',
-    '',
+    '?.filter(({ source }) => source.seq <= this.#feed.position.seq + 1)',
     'the stream goes ahead of the flush',
     [...hub, ...resume],
   ],

@@ -286,7 +286,9 @@ export class Room {
       if (next === 'flush') await this.#feed.flushed()
       else if (next === 'read') {
         const events = await this.#stream.read(cursor.position).catch(() => null)
-        if (!events && this.#cursors.get(member) === cursor) this.#options.onLagging(member)
+        // Ahead of what was flushed here it would read for ever.
+        const isStuck = !events || cursor.position.seq > this.#feed.position.seq
+        if (isStuck && this.#cursors.get(member) === cursor) this.#options.onLagging(member)
       } else {
         // Dropped: it is slow now, and will be told to join again.
         const isLost = next.frames !== null && member.sendNews(next.frames) === 'dropped'
