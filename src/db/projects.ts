@@ -1,5 +1,5 @@
 import { AppError } from '../errors.js'
-import { newId, type ProjectId } from '../ids.js'
+import { newId, type ProjectId, parseId } from '../ids.js'
 import type { ProjectView, Role, UserRef } from '../protocol/views.js'
 import { type Db, Prisma, type Tx } from './client.js'
 import { type Grants, grantedRole, higherRole, insertMember } from './members.js'
@@ -19,11 +19,15 @@ export async function listProjects(
   page: { readonly limit: number; readonly after?: string | null },
 ): Promise<ListedProject[]> {
   const seesAll = principal.admin || principal.projects['*'] !== undefined
-  const granted = Object.keys(principal.projects).filter((id) => id !== '*')
+  const granted = Object.keys(principal.projects).flatMap((id) => parseId<ProjectId>(id) ?? [])
+  // From what is somebody's own, never by looking at every project there is.
+  const mine = Prisma.sql`p.id in (
+    select project_id from members where user_id = ${principal.user.id} union all select unnest(${granted}::uuid[])
+  )`
   const rows = await db.$queryRaw<(ProjectRow & { readonly role: Role | null })[]>`
     select p.id::text, p.name, p.currency, p.settings, p.created_at as "createdAt", p.version, m.role
     from projects p left join members m on m.project_id = p.id and m.user_id = ${principal.user.id}
-    where (${seesAll} or m.role is not null or p.id::text = any(${granted}::text[]))
+    where ${seesAll ? Prisma.sql`true` : mine}
       ${page.after ? Prisma.sql`and p.id > ${page.after}::uuid` : Prisma.empty}
     order by p.id limit ${page.limit}`
   return rows.flatMap(({ role: stored, ...row }) => {
