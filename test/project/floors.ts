@@ -25,6 +25,7 @@ export const FLOORS: Readonly<Record<string, number>> = {
   'errors.ts': 0,
   'config.ts': 0,
   'money.ts': 0,
+  'priority.ts': 0,
   'threads.ts': 0,
   'secret.ts': 0,
 }

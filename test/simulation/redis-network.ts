@@ -44,12 +44,16 @@ export class RedisNetwork {
     return this.#waiting !== null
   }
 
-  /** Calls at once or later, but never before what was sent before; answers when that is. */
+  /** Calls at once or later, but never before what was sent before, which arrives at `notBefore`; answers before when nothing sent later arrives. */
   carry(notBefore: number, arrive: () => void): number {
     const { clock } = this.options
     const at = Math.max(notBefore, clock.now() + this.#lag())
-    if (at <= clock.now()) arrive()
-    else clock.after(at - clock.now(), arrive)
+    // In the very moment in which the one before arrives it may not have arrived yet.
+    if (at <= clock.now() && notBefore < clock.now()) {
+      arrive()
+      return notBefore
+    }
+    clock.after(at - clock.now(), arrive)
     return at
   }
 

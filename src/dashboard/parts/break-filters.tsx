@@ -1,6 +1,22 @@
-import { BREAK_REASONS, BREAK_STATUSES, SIDES, type UserRef } from '../../protocol/views.js'
+import { BREAK_REASONS, type BreakReason, type BreakStatus, type Side, type UserRef } from '../../protocol/views.js'
 import type { BreakFilter } from '../break-list.js'
 import { sentence } from '../format.js'
+import { Choice } from './choice.js'
+
+const STATUSES: readonly (readonly [BreakStatus | null, string])[] = [
+  ['open', 'Open'],
+  ['resolved', 'Resolved'],
+  [null, 'All'],
+]
+const SIDE_NAMES: readonly (readonly [Side | null, string])[] = [
+  [null, 'Both'],
+  ['left', 'Left'],
+  ['right', 'Right'],
+]
+const REASONS: readonly (readonly [BreakReason | null, string])[] = [
+  [null, 'Any reason'],
+  ...BREAK_REASONS.map((reason) => [reason, sentence(reason)] as const),
+]
 
 /** Which breaks are listed, and whether by their reasons. */
 export function BreakFilters(props: {
@@ -16,63 +32,27 @@ export function BreakFilters(props: {
   return (
     <div class="work__bar">
       <div class="filters filters--match filters--breaks">
-        <label class="field">
-          <span>Status</span>
-          <select
-            id="status"
-            value={filter.status ?? ''}
-            onChange={(event) => {
-              const { value } = event.currentTarget
-              onChange({ ...filter, status: BREAK_STATUSES.find((known) => known === value) ?? null })
-            }}
-          >
-            <option value="open">Open</option>
-            <option value="resolved">Resolved</option>
-            <option value="">All</option>
-          </select>
-        </label>
-        <label class="field">
-          <span>Side</span>
-          <select
-            value={filter.side ?? ''}
-            onChange={(event) => {
-              const { value } = event.currentTarget
-              onChange({ ...filter, side: SIDES.find((known) => known === value) ?? null })
-            }}
-          >
-            <option value="">Both</option>
-            <option value="left">Left</option>
-            <option value="right">Right</option>
-          </select>
-        </label>
-        <label class="field filters__rule">
-          <span>Reason</span>
-          <select
-            value={filter.reason ?? ''}
-            onChange={(event) => {
-              const { value } = event.currentTarget
-              onChange({ ...filter, reason: BREAK_REASONS.find((known) => known === value) ?? null })
-            }}
-          >
-            <option value="">Any reason</option>
-            {BREAK_REASONS.map((value) => (
-              <option key={value} value={value}>
-                {sentence(value)}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label class="field">
-          <span>Owner</span>
-          <select value={filter.assignee ?? ''} onChange={(event) => onChange({ ...filter, assignee: event.currentTarget.value || null })}>
-            <option value="">Anyone</option>
-            {members.map(({ id, name }) => (
-              <option key={id} value={id}>
-                {id === me ? 'Me' : name}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Choice
+          id="status"
+          label="Status"
+          value={filter.status}
+          options={STATUSES}
+          onChange={(status) => onChange({ ...filter, status })}
+        />
+        <Choice label="Side" value={filter.side} options={SIDE_NAMES} onChange={(side) => onChange({ ...filter, side })} />
+        <Choice
+          class="filters__rule"
+          label="Reason"
+          value={filter.reason}
+          options={REASONS}
+          onChange={(reason) => onChange({ ...filter, reason })}
+        />
+        <Choice
+          label="Owner"
+          value={filter.assignee}
+          options={[[null, 'Anyone'], ...members.map(({ id, name }) => [id, id === me ? 'Me' : name] as const)]}
+          onChange={(assignee) => onChange({ ...filter, assignee })}
+        />
         <label class="check">
           <input
             type="checkbox"

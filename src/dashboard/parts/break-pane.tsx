@@ -6,6 +6,7 @@ import type { Details } from '../details.js'
 import { currencyCode, formatAmount, formatLine, sentence } from '../format.js'
 import { routeHref } from '../route.js'
 import { setPicked } from '../tray.js'
+import { Choice } from './choice.js'
 import { Comparison } from './comparison.js'
 import { KeyHint } from './key-hint.js'
 import { OnThis } from './on-this.js'
@@ -96,17 +97,15 @@ export function BreakPane(props: BreakPaneProps) {
       {blocked === null ? (
         <footer class="pane__foot">
           <div class="pane__fields">
-            <label class="field">
-              <span>Owner</span>
-              <select value={view.assignee?.id ?? ''} onChange={(event) => onChange({ assignee: event.currentTarget.value || null })}>
-                <option value="">Nobody</option>
-                {ownersOf(members, view.assignee).map(({ id, name }) => (
-                  <option key={id} value={id}>
-                    {id === me ? `${name} (me)` : name}
-                  </option>
-                ))}
-              </select>
-            </label>
+            <Choice
+              label="Owner"
+              value={view.assignee?.id ?? null}
+              options={[
+                [null, 'Nobody'],
+                ...ownersOf(members, view.assignee).map(({ id, name }) => [id, id === me ? `${name} (me)` : name] as const),
+              ]}
+              onChange={(assignee) => onChange({ assignee })}
+            />
             <label class="field">
               <span>Due</span>
               <input

@@ -8,6 +8,7 @@ import type { MatchList } from '../match-list.js'
 import type { MatchRow } from '../matches.js'
 import { showToast } from '../toasts.js'
 import { UNDO_MS, undoAction } from '../undoing.js'
+import { Choice } from './choice.js'
 
 const LIMITS = ['0.99', '0.98', '0.97', '0.95', '0.9', '0.85', '0.8', '0.7', '0.6', '0.5']
 const DEFAULT_LIMIT = '0.95'
@@ -93,27 +94,18 @@ export function BulkDialog({ project, list, rules, onClose }: BulkDialogProps) {
       >
         <h2 id="bulk-title">Confirm many at once</h2>
         <div class="bulk__filter">
-          <label class="field">
-            <span>Confidence at least</span>
-            <select value={minConfidence} onChange={(event) => choose(() => setMinConfidence(event.currentTarget.value))}>
-              {[...new Set([...LIMITS, minConfidence])].toSorted().map((value) => (
-                <option key={value} value={value}>
-                  {formatConfidence(value)}
-                </option>
-              ))}
-            </select>
-          </label>
-          <label class="field">
-            <span>Rule</span>
-            <select value={rule ?? ''} onChange={(event) => choose(() => setRule(event.currentTarget.value || null))}>
-              <option value="">Any rule</option>
-              {rules.map((name) => (
-                <option key={name} value={name}>
-                  {name}
-                </option>
-              ))}
-            </select>
-          </label>
+          <Choice
+            label="Confidence at least"
+            value={minConfidence}
+            options={[...new Set([...LIMITS, minConfidence])].toSorted().map((value) => [value, formatConfidence(value)] as const)}
+            onChange={(value) => choose(() => setMinConfidence(value))}
+          />
+          <Choice
+            label="Rule"
+            value={rule}
+            options={[[null, 'Any rule'], ...rules.map((name) => [name, name] as const)]}
+            onChange={(value) => choose(() => setRule(value))}
+          />
         </div>
         <p class="bulk__count">
           {count === null ? (

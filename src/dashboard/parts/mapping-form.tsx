@@ -1,4 +1,14 @@
 import { type Column, columnsOf, DATE_FORMATS, FIELD_NAMES, type Mapping, type Preview, pickColumn, TEXT_FIELDS } from '../mapping.js'
+import { Choice } from './choice.js'
+
+const SHAPES: readonly (readonly ['one' | 'split', string])[] = [
+  ['one', 'one column'],
+  ['split', 'debit and credit'],
+]
+const DECIMAL_MARKS: readonly (readonly ['.' | ',', string])[] = [
+  ['.', 'point, 1.50'],
+  [',', 'comma, 1,50'],
+]
 
 interface FieldProps {
   readonly mapping: Mapping
@@ -41,16 +51,12 @@ function DateField({ mapping, columns, onChange }: FieldProps) {
         onPick={(column) => onChange({ ...mapping, date: { column, format: date?.format ?? 'iso' } })}
       />
       {date !== undefined && (
-        <label class="field">
-          <span>Date is written</span>
-          <select value={date.format} onChange={(event) => onChange({ ...mapping, date: { ...date, format: event.currentTarget.value } })}>
-            {formats.map((format) => (
-              <option key={format} value={format}>
-                {format === 'iso' ? 'yyyy-MM-dd (iso)' : format}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Choice
+          label="Date is written"
+          value={date.format}
+          options={formats.map((format) => [format, format === 'iso' ? 'yyyy-MM-dd (iso)' : format] as const)}
+          onChange={(format) => onChange({ ...mapping, date: { ...date, format } })}
+        />
       )}
     </>
   )
@@ -89,23 +95,13 @@ function AmountField({ mapping, columns, onChange }: FieldProps) {
           onPick={(column) => onChange({ ...mapping, amount: { ...(amount ?? {}), column } })}
         />
       )}
-      <label class="field">
-        <span>Amount is</span>
-        <select value={isSplit ? 'split' : 'one'} onChange={(event) => setSplit(event.currentTarget.value === 'split')}>
-          <option value="one">one column</option>
-          <option value="split">debit and credit</option>
-        </select>
-      </label>
-      <label class="field">
-        <span>Decimal mark</span>
-        <select
-          value={mapping.decimal ?? '.'}
-          onChange={(event) => onChange({ ...mapping, decimal: event.currentTarget.value === ',' ? ',' : '.' })}
-        >
-          <option value=".">point, 1.50</option>
-          <option value=",">comma, 1,50</option>
-        </select>
-      </label>
+      <Choice label="Amount is" value={isSplit ? 'split' : 'one'} options={SHAPES} onChange={(shape) => setSplit(shape === 'split')} />
+      <Choice
+        label="Decimal mark"
+        value={mapping.decimal ?? '.'}
+        options={DECIMAL_MARKS}
+        onChange={(decimal) => onChange({ ...mapping, decimal })}
+      />
     </>
   )
 }

@@ -1,13 +1,23 @@
 import { useEffect, useState } from 'preact/hooks'
-import { MATCH_STATUSES } from '../../protocol/views.js'
+import type { MatchStatus } from '../../protocol/views.js'
 import { formatConfidence } from '../format.js'
 import type { MatchFilter } from '../match-list.js'
 import { MANUAL_RULE, ruleName } from '../matches.js'
+import { Choice } from './choice.js'
 
-const STATUS_NAMES = { proposed: 'Suggested', confirmed: 'Confirmed', rejected: 'Rejected', removed: 'Taken apart' }
+const STATUSES: readonly (readonly [MatchStatus | null, string])[] = [
+  ['proposed', 'Suggested'],
+  ['confirmed', 'Confirmed'],
+  ['rejected', 'Rejected'],
+  ['removed', 'Taken apart'],
+  [null, 'All'],
+]
 /** Somebody who types goes on typing. */
 const TYPING_MS = 300
-const CONFIDENCES = ['0.99', '0.98', '0.95', '0.9', '0.8', '0.7', '0.5']
+const CONFIDENCES: readonly (readonly [string | null, string])[] = [
+  [null, 'Any'],
+  ...['0.99', '0.98', '0.95', '0.9', '0.8', '0.7', '0.5'].map((value) => [value, `at least ${formatConfidence(value)}`] as const),
+]
 
 /** Which matches are listed. */
 export function MatchFilters({
@@ -42,49 +52,20 @@ export function MatchFilters({
           onKeyDown={(event) => event.key === 'Escape' && event.currentTarget.blur()}
         />
       </label>
-      <label class="field">
-        <span>Status</span>
-        <select
-          id="status"
-          value={filter.status ?? ''}
-          onChange={(event) => {
-            const { value } = event.currentTarget
-            onChange({ ...filter, status: MATCH_STATUSES.find((known) => known === value) ?? null })
-          }}
-        >
-          {MATCH_STATUSES.map((status) => (
-            <option key={status} value={status}>
-              {STATUS_NAMES[status]}
-            </option>
-          ))}
-          <option value="">All</option>
-        </select>
-      </label>
-      <label class="field">
-        <span>Confidence</span>
-        <select
-          value={filter.minConfidence ?? ''}
-          onChange={(event) => onChange({ ...filter, minConfidence: event.currentTarget.value || null })}
-        >
-          <option value="">Any</option>
-          {CONFIDENCES.map((value) => (
-            <option key={value} value={value}>
-              at least {formatConfidence(value)}
-            </option>
-          ))}
-        </select>
-      </label>
-      <label class="field filters__rule">
-        <span>Rule</span>
-        <select value={filter.rule ?? ''} onChange={(event) => onChange({ ...filter, rule: event.currentTarget.value || null })}>
-          <option value="">Any rule</option>
-          {[...new Set([...rules, MANUAL_RULE])].map((rule) => (
-            <option key={rule} value={rule}>
-              {ruleName(rule)}
-            </option>
-          ))}
-        </select>
-      </label>
+      <Choice id="status" label="Status" value={filter.status} options={STATUSES} onChange={(status) => onChange({ ...filter, status })} />
+      <Choice
+        label="Confidence"
+        value={filter.minConfidence}
+        options={CONFIDENCES}
+        onChange={(minConfidence) => onChange({ ...filter, minConfidence })}
+      />
+      <Choice
+        class="filters__rule"
+        label="Rule"
+        value={filter.rule}
+        options={[[null, 'Any rule'], ...[...new Set([...rules, MANUAL_RULE])].map((rule) => [rule, ruleName(rule)] as const)]}
+        onChange={(rule) => onChange({ ...filter, rule })}
+      />
     </div>
   )
 }
