@@ -583,8 +583,8 @@ export const MUTANTS = [
   ],
   [
     'bus/outbox.ts',
-    'if ((await this.#options.readEpoch(project)) !== epoch) return false',
-    'if (epoch !== null) return false',
+    '(await this.#options.readEpoch(project)) === reply.epoch',
+    '(await this.#options.readEpoch(project)) === null',
     'what went back goes on in its epoch',
     processes,
   ],

@@ -18,7 +18,10 @@ const words = process.argv.slice(2)
 const mutants = MUTANTS.filter(({ file, what }) => words.length === 0 || words.some((word) => `${file} ${what}`.includes(word)))
 generate()
 const copies = Array.from({ length: Math.min(availableParallelism(), 4) }, makeCopy)
+/** Runs under way. */
+const running = new Set()
 process.on('exit', () => {
+  for (const child of running) kill(child)
   for (const copy of copies) rmSync(copy, { recursive: true, force: true })
 })
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130))
@@ -69,7 +72,9 @@ function run(copy, tests) {
   const vitest = join(copy, 'node_modules/vitest/vitest.mjs')
   const args = ['run', ...tests, '--reporter=json', `--outputFile=${output}`, `--testTimeout=${TEST_TIMEOUT_MS}`, '--maxWorkers=1']
   return new Promise((resolve) => {
-    execFile(process.execPath, [vitest, ...args], { cwd: copy, timeout: RUN_TIMEOUT_MS, killSignal: 'SIGKILL' }, (_, __, stderr) => {
+    const child = execFile(process.execPath, [vitest, ...args], { cwd: copy, detached: true }, (_, __, stderr) => {
+      clearTimeout(timer)
+      running.delete(child)
       let results
       try {
         results = JSON.parse(readFileSync(output, 'utf8')).testResults
@@ -83,7 +88,18 @@ function run(copy, tests) {
       const broken = results.filter(({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0)
       resolve({ failed, count: all.length, why: broken.length > 0 ? `BROKEN: ${broken[0].message.split('\n')[0]}` : 'NOT SEEN' })
     })
+    running.add(child)
+    const timer = setTimeout(() => kill(child), RUN_TIMEOUT_MS)
   })
+}
+
+/** With its workers: one that spins hears nothing, and would outlive the run. */
+function kill(child) {
+  try {
+    process.kill(-child.pid, 'SIGKILL')
+  } catch {
+    // It has ended.
+  }
 }
 
 function makeCopy() {

@@ -151,7 +151,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
               log.warn({ connection, state }, 'a connection to Redis changed')
               if (connection === 'commands' && state === 'ready') outboxOfBus?.sweepNow()
             },
-            onEpoch: (project) => outboxOfBus?.recover(project),
+            onEpoch: (project) => void outboxOfBus?.recover(project),
             onDelivery(state) {
               log.warn({ delivery: state }, 'what is published reaches this process, or does not')
               delivery = state

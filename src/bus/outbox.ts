@@ -71,7 +71,7 @@ export class OutboxPublisher {
 
   start(): void {
     this.#timer = setInterval(() => {
-      if (this.#begun.size > 0) this.#recoverBegun()
+      if (this.#begun.size > 0) void this.#recoverBegun()
       this.sweepNow()
     }, this.#options.sweepMs ?? SWEEP_MS)
   }
@@ -118,16 +118,20 @@ export class OutboxPublisher {
     return started
   }
 
-  /** The project has begun another history: what the last one took, and may have lost, goes out again (B4). */
-  recover(project: ProjectId): void {
+  /**
+   * The project has begun another history: what the last one took, and may have lost, goes out again (B4). Resolves when it has, or could not: the
+   * sweep tries again then.
+   */
+  recover(project: ProjectId): Promise<void> {
     this.#begun.add(project)
-    this.#recoverBegun()
+    return this.#recoverBegun()
   }
 
-  #recoverBegun(): void {
+  #recoverBegun(): Promise<void> {
     this.#recovering ??= this.#recover().finally(() => {
       this.#recovering = null
     })
+    return this.#recovering
   }
 
   async #recover(): Promise<void> {
@@ -167,6 +171,8 @@ export class OutboxPublisher {
 
   async #publishAll(project: ProjectId): Promise<void> {
     let isBeginning = false
+    // The epoch that has been behind what was booked in it, when that was asked before what it is told now.
+    let suspect: string | null = null
     while (!this.#isStopped) {
       this.#again.delete(project)
       const rows = await this.#nextRows(project)
@@ -175,24 +181,29 @@ export class OutboxPublisher {
         const items = rows.flatMap((row) => itemsOf(row, isBeginning && row === first))
         const reply = await this.#options.bus.publish(project, items)
         const [result] = reply.results
+        const taken = lastTaken(reply, rows)
+        if (taken < first.no && (await this.#options.readEpoch(project)) === reply.epoch) {
+          if (suspect === reply.epoch) await this.#endEpoch(project, reply.epoch)
+          // Another process may have booked it since we were answered: once more, now that we know.
+          suspect = reply.epoch
+          continue
+        }
         if (result?.kind === 'not-begun') {
-          if (await this.#endIfBehind(project, reply.epoch)) continue
           await this.#reopenLost(project, result.before)
           isBeginning = true
           continue
         }
         isBeginning = false
-        const taken = lastTaken(reply, rows)
-        if (taken >= first.no) {
-          const published = rows.filter((row) => row.no <= taken)
-          this.#options.onPublished?.(
-            project,
-            published.map((row) => row.type),
-          )
-          await this.#options.markPublished(project, taken, reply.epoch)
-        } else if (!(await this.#endIfBehind(project, reply.epoch))) await this.#goBack(project, taken, first.no)
+        if (taken < first.no) await this.#goBack(project, taken, first.no)
+        else await this.#book(project, rows, taken, reply.epoch)
       } else if (!this.#again.has(project)) return
     }
+  }
+
+  async #book(project: ProjectId, rows: readonly OutboxRow[], taken: bigint, epoch: string): Promise<void> {
+    const types = rows.filter((row) => row.no <= taken).map((row) => row.type)
+    this.#options.onPublished?.(project, types)
+    await this.#options.markPublished(project, taken, epoch)
   }
 
   /** What goes out as one message: as much as it takes, and of what was published together all or nothing. */
@@ -214,13 +225,11 @@ export class OutboxPublisher {
 
   /**
    * The epoch has lost what it had taken, as a Redis does that starts with an older copy of its data: it ends (B5). If that went out again in it, it
-   * might stand where it stood, behind other events, and who has heard those that are lost could not tell. Answers whether it was that.
+   * might stand where it stood, behind other events, and who has heard those that are lost could not tell.
    */
-  async #endIfBehind(project: ProjectId, epoch: string): Promise<boolean> {
-    if ((await this.#options.readEpoch(project)) !== epoch) return false
-    await this.#options.bus.endEpoch(project, epoch)
+  async #endEpoch(project: ProjectId, epoch: string): Promise<void> {
     this.#options.log.warn({ project }, 'the bus went back, another epoch begins')
-    return true
+    await this.#options.bus.endEpoch(project, epoch)
   }
 
   /** The bus has taken fewer than were taken before, in an epoch that nothing was booked for yet: what follows goes out again (B4). */
@@ -249,14 +258,14 @@ function itemsOf(row: OutboxRow, isFirst: boolean): BusItem[] {
   return [event, { kind: 'latest', type: 'job.progress', key: row.clearsKey, ...version, body: TOMBSTONE_BODY }]
 }
 
-/** The highest number that the bus has, by this publish or by another process's. */
+/** The highest number that the bus has, by this publish or by another process's; 0 for none. */
 function lastTaken(reply: BusReply, rows: readonly OutboxRow[]): bigint {
   const results = reply.results.filter((result) => !('key' in result))
   let taken = 0n
   for (const [index, row] of rows.entries()) {
     const result = results[index]
     if (result?.kind === 'out-of-turn') taken = result.no
-    else if (result) taken = row.no
+    else if (result && result.kind !== 'not-begun') taken = row.no
   }
   return taken
 }

@@ -81,7 +81,7 @@ export class SimulatedProcess {
       after: (ms: number, callback: () => void) => clock.after(ms, () => this.state !== 'gone' && callback()),
     }
     const { bus, connections } = simulatedBus(network, {
-      onEpoch: (project) => this.#outbox.recover(project),
+      onEpoch: (project) => void this.#outbox.recover(project),
       onDelivery: (delivery) => {
         situations.count(delivery === 'proven' ? 'delivery is proven again' : 'delivery is not proven')
         this.live.setBusState(delivery === 'proven' ? 'ok' : 'degraded')
