@@ -236,7 +236,7 @@ export function outboxContract(name: string, makeBus: () => Promise<BusUnderTest
         },
       )
       one.start()
-      one.recover(project)
+      void one.recover(project)
       await heard(() => expect(again.events.map(({ id }) => id)).toEqual(listener.events.map(({ id }) => id)))
       await heard(async () => expect(await unpublished()).toBe(0))
     })
