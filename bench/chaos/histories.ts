@@ -143,7 +143,12 @@ export class Histories {
   /** Whether data of that history were lost at some time. */
   isBroken(project: string, epoch: string): boolean {
     const { firstAt } = this.of(project).epochs.get(epoch) ?? { firstAt: Number.POSITIVE_INFINITY }
-    return this.#faults.some(({ name, from }) => LOSSES.has(name) && from >= firstAt)
+    return this.hasLost(firstAt, Number.POSITIVE_INFINITY)
+  }
+
+  /** Whether Redis lost data in that time. Unix milliseconds. */
+  hasLost(since: number, until: number): boolean {
+    return this.#faults.some(({ name, from }) => LOSSES.has(name) && from >= since && from <= until)
   }
 
   /** What can be said of the histories alone. */

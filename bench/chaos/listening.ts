@@ -126,8 +126,10 @@ export class Listening {
     // Of a queued event nobody knows whether the first attempt at it comes after all, before its turn in the outbox.
     const factNo = row && sentFirst === undefined ? row.no : null
     // A history that begins anew tells also what was there before the client was, and it follows what the client has heard.
-    // What waited in the outbox goes out again in the history after a loss (B4), behind what was published into it meanwhile.
-    const isAgain = row !== undefined && sentFirst !== undefined && origins.get(id)?.epoch !== stay.epoch
+    // What waited in the outbox goes out again in the history after a loss (B4), behind what was published into it meanwhile; also when nobody has
+    // heard it before: the bus had taken it, and lost it at once.
+    const mayBeAgain = row !== undefined && (origins.get(id)?.epoch !== stay.epoch || this.#histories.hasLost(row.bornAt, at))
+    const isAgain = mayBeAgain && sentFirst !== undefined
     if (before === undefined && !isAgain && (sentFirst ?? row?.bornAt ?? 0) > stay.since) this.#judgeOrder(ear, stay, id, factNo, heardAt)
     const isShutOut = this.#memberships.isShutOut(ear.client, project, sentAt)
     if (isShutOut !== null) findings.checks.memberships++
