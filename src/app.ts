@@ -139,6 +139,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     let delivery: Delivery = 'proven'
     // Until there are sessions to tell.
     let tellBusState = () => {}
+    // The bus is there before the outbox, which needs it.
     let outboxOfBus: OutboxPublisher | null = null
     const bus: Bus =
       config.REDIS_URL === undefined

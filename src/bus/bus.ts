@@ -202,7 +202,7 @@ export interface Bus {
 
   /**
    * Begins another epoch, if this one is still the present one: it was seen to be behind what was published in it before, and who knows what it has
-   * lost must not go on in it (B5). Nothing on a bus that cannot go back. @throws AppError `BUS_UNAVAILABLE`.
+   * lost must not go on in it (B5). @throws AppError `BUS_UNAVAILABLE`; Error on a bus that cannot go back.
    */
   endEpoch(project: ProjectId, epoch: string): Promise<void>
 

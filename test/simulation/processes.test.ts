@@ -11,12 +11,14 @@ const FOUND = {
   46: 'Redis went back and then on by as many messages, and latest values that it had lost stayed',
   795: 'Redis was emptied between making an epoch and reading it, and a session joined an epoch without a name',
   1885: 'what Redis had lost by going back went out again in its old place, behind another event',
+  2679: 'the same, in a longer history',
   5197: 'the same, where Redis had gone back to before the first of the outbox',
   3332: 'a client did not read for so long that the checker took an old error for a new one',
   7043: 'nobody knew whether an event was published, and when that was asked the stream had lost it',
   6047: 'Redis went back and on by as many messages, and each value that it had lost had a newer one: nobody need hear of it',
   7940: 'a process that had heard nothing for seconds gave a snapshot of before to somebody who had heard what came since',
   20398: 'a session that was ahead of its process continued there, though Redis had gone back before the process heard anything',
+  16978: 'what was sent in the moment in which the one before arrived overtook it',
 }
 
 const run = async (seed: number, situations: Situations) =>
