@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { Bus } from './bus/bus.js'
 import { redisBusAt } from './bus/cluster-bus.js'
-import { Invalidations, JOB_RESULT_TAGS, tagsOf } from './bus/invalidations.js'
+import { Invalidations, tagsOf } from './bus/invalidations.js'
 import { MemoryBus } from './bus/memory-bus.js'
 import { OutboxPublisher } from './bus/outbox.js'
 import type { Delivery } from './bus/probe.js'
@@ -34,8 +34,7 @@ import { createHttpServer } from './http/server.js'
 import { cookiePrincipal } from './http/who.js'
 import type { ProjectId } from './ids.js'
 import { BacklogWatch } from './jobs/backlog-watch.js'
-import { publishProgress } from './jobs/progress-news.js'
-import { JobWorker } from './jobs/worker.js'
+import { startJobs } from './jobs/start-jobs.js'
 import type { Log } from './log.js'
 import { Metrics } from './metrics/metrics.js'
 import { yieldToOthers } from './priority.js'
@@ -228,7 +227,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     stops.push(() => clearInterval(housekeeping))
 
     const worker =
-      config.ROLE === 'serve' ? null : startWorker({ config, db: jobs, slots, bus, invalidations, wakeOutbox, log, metrics, onJob, stops })
+      config.ROLE === 'serve' ? null : startJobs({ config, db: jobs, slots, bus, invalidations, wakeOutbox, log, metrics, onJob, stops })
     const wakeJobs = () => worker?.wake()
     if (config.ROLE === 'work') {
       yieldToOthers()
@@ -355,43 +354,6 @@ function openDatabase(config: Config, slots: number, observer: QueryWatch): Retu
     applicationName: `tallyroom ${config.ROLE}`,
     observer,
   })
-}
-
-function startWorker(parts: {
-  readonly config: Config
-  readonly db: Db
-  readonly slots: number
-  readonly bus: Bus
-  readonly invalidations: Invalidations
-  readonly wakeOutbox: (project: ProjectId, tags: readonly CacheTag[]) => void
-  readonly log: Log
-  readonly metrics: Metrics
-  readonly onJob: (job: JobView) => void
-  readonly stops: (() => Promise<void> | void)[]
-}): JobWorker {
-  const { config, db, slots, bus, invalidations, wakeOutbox, log, metrics, onJob, stops } = parts
-  const progress = publishProgress(bus, log)
-  stops.push(() => progress.stop())
-  const worker = new JobWorker({
-    db,
-    owner: `${config.ROLE}-${randomUUID()}`,
-    slots,
-    maxRunningJobs: config.MAX_RUNNING_JOBS,
-    // Alone, nobody else queues jobs, and the database has better things to do.
-    pollMs: config.REDIS_URL === undefined ? 1_000 : 250,
-    onJob(job) {
-      progress.update(job)
-      // A chunk leaves no news but in the job. A dry run changes nothing else.
-      invalidations.touch(job.project as ProjectId, job.dryRun ? ['jobs'] : JOB_RESULT_TAGS)
-      onJob(job)
-    },
-    wakeOutbox: (project) => wakeOutbox(project, JOB_RESULT_TAGS),
-    log,
-    metrics: metrics.jobs,
-  })
-  worker.start()
-  stops.push(() => worker.stop())
-  return worker
 }
 
 async function sweep(db: Db): Promise<void> {
