@@ -48,7 +48,7 @@ describe('prisma/schema.prisma and prisma/migrations', () => {
         `column projects.settings jsonb not null default '[]'::jsonb`,
         `column projects.settings jsonb not null default '{}'::jsonb`,
       ],
-      ['currency  String?', 'currency  String', 'column projects.currency text not null', 'column projects.currency text'],
+      ['currency    String?', 'currency  String', 'column projects.currency text not null', 'column projects.currency text'],
       ['  @@index([userId], map: "members_user")\n', '', null, 'index members_user of members (user_id)'],
       [
         '@@id([projectId, userId])',
