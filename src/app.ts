@@ -17,7 +17,6 @@ import { isSessionLive } from './db/credentials.js'
 import { IndexAdvisor } from './db/index-advisor.js'
 import { releaseAllLeases } from './db/job-chunks.js'
 import { findJobIds } from './db/jobs.js'
-import { mayPublish } from './db/members.js'
 import { requireMigrated } from './db/migrate.js'
 import { openOwnDatabase, openServerDatabase } from './db/open.js'
 import { hasPendingOutbox, outboxStore, queuePublications, sweepOutbox } from './db/outbox.js'
@@ -241,9 +240,10 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
       takeOnce: (name, ttlMs) => bus.takeOnce(name, ttlMs),
       isSignedIn: (credential) => isSessionLive(db, credential, Date.now()),
     })
+    const memberships = new Memberships(reads)
     const publisher = new EventPublisher({
       bus,
-      mayPublish: (who, project) => mayPublish(db, who, project),
+      mayPublish: (who, project) => memberships.mayPublish(who, project),
       findJobs: (ids) => findJobIds(db, ids),
       queue: new PublicationQueue({
         isBusAway: () => bus.isAway,
@@ -265,7 +265,7 @@ export async function startApp(config: Config, log: Log, onJob: (job: JobView) =
     const http = await createHttpServer({
       db,
       reads,
-      memberships: new Memberships(reads),
+      memberships,
       tokens,
       tickets,
       publisher,

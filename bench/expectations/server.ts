@@ -6,7 +6,6 @@ import { TieredCache } from '../../src/cache/tiered-cache.js'
 import { openDatabase } from '../../src/db/client.js'
 import { isSessionLive } from '../../src/db/credentials.js'
 import { findJobIds } from '../../src/db/jobs.js'
-import { mayPublish } from '../../src/db/members.js'
 import { createHttpServer } from '../../src/http/server.js'
 import { newId } from '../../src/ids.js'
 import { createLog } from '../../src/log.js'
@@ -54,13 +53,14 @@ async function start({ databaseUrl, redisUrl }: Start): Promise<{ readonly origi
       : new TieredCache({ shared: new RedisLevel({ url: redisUrl, prefix: `bench-${newId()}` }) })
   await cache.start()
   const reads = new ProjectReads({ db, cache })
+  const memberships = new Memberships(reads)
   const bus = new MemoryBus()
   const tokens = new TokenAuthority({ secret: SECRET })
   let origin = 'http://127.0.0.1'
   const http = await createHttpServer({
     db,
     reads,
-    memberships: new Memberships(reads),
+    memberships,
     tokens,
     tickets: new Tickets({
       tokens,
@@ -69,7 +69,7 @@ async function start({ databaseUrl, redisUrl }: Start): Promise<{ readonly origi
     }),
     publisher: new EventPublisher({
       bus,
-      mayPublish: (who, project) => mayPublish(db, who, project),
+      mayPublish: (who, project) => memberships.mayPublish(who, project),
       findJobs: (ids) => findJobIds(db, ids),
     }),
     log: createLog('warn'),

@@ -33,23 +33,6 @@ export async function readRoster(db: Db, project: ProjectId, limit: number): Pro
   return new Map(rows.flatMap(({ id, role }) => (id === null ? [] : [[id, role]])))
 }
 
-/**
- * Whether the person may publish in the project: by the token's permission for it, or as its admin. Nobody may in a project that does not
- * exist.
- */
-export async function mayPublish(
-  db: Db | Tx,
-  principal: Grants & { readonly publish: readonly string[] | '*' },
-  project: ProjectId,
-): Promise<boolean> {
-  const [row] = await db.$queryRaw<{ role: Role | null }[]>`
-    select m.role from projects p left join members m on m.project_id = p.id and m.user_id = ${principal.user.id} where p.id = ${project}::uuid`
-  if (row === undefined) return false
-  const { publish } = principal
-  const isPermitted = publish === '*' || publish.includes(project)
-  return isPermitted || higherRole(row.role, grantedRole(principal, project)) === 'admin'
-}
-
 /** The role that the token alone gives in the project. */
 export function grantedRole(principal: Grants, project: string): Role | null {
   if (principal.admin) return 'admin'

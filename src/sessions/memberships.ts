@@ -1,4 +1,4 @@
-import { grantedRole, higherRole } from '../db/members.js'
+import { type Grants, grantedRole, higherRole } from '../db/members.js'
 import type { ProjectId } from '../ids.js'
 import type { Role } from '../protocol/views.js'
 import type { Principal } from './auth.js'
@@ -10,7 +10,7 @@ export interface MembershipsOptions {
   /** The stored roles of all its members now. Ten thousand who come back at once all ask: who answers remembers. */
   readonly roster: (project: ProjectId) => Promise<Roster>
   /** The person's role in a project that has too many; null without one or without such a project. */
-  readonly membership: (principal: Principal, project: ProjectId) => Promise<Role | null>
+  readonly membership: (principal: Grants, project: ProjectId) => Promise<Role | null>
 }
 
 /** Who may what: the higher of what is stored and what the credential grants. */
@@ -22,9 +22,23 @@ export class Memberships {
   }
 
   /** The person's role in the project; null without one or without such a project. @throws what asking throws. */
-  async role(principal: Principal, project: ProjectId): Promise<Role | null> {
+  async role(principal: Grants, project: ProjectId): Promise<Role | null> {
     const roster = await this.#options.roster(project)
-    if (roster === null) return null
+    return roster && this.#roleOf(principal, project, roster)
+  }
+
+  /**
+   * Whether the person may publish in the project: by the credential's permission for it, or as its admin. Nobody may in a project that does not
+   * exist. @throws what asking throws.
+   */
+  async mayPublish(publisher: Grants & Pick<Principal, 'publish'>, project: ProjectId): Promise<boolean> {
+    const roster = await this.#options.roster(project)
+    if (roster === null) return false
+    const { publish } = publisher
+    return publish === '*' || publish.includes(project) || (await this.#roleOf(publisher, project, roster)) === 'admin'
+  }
+
+  async #roleOf(principal: Grants, project: ProjectId, roster: NonNullable<Roster>): Promise<Role | null> {
     if (roster === 'too-many') return this.#options.membership(principal, project)
     return higherRole(roster.get(principal.user.id) ?? null, grantedRole(principal, project))
   }

@@ -1,12 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { OutboxPublisher } from '../../src/bus/outbox.js'
 import { RedisBus } from '../../src/bus/redis-bus.js'
-import { findJobIds } from '../../src/db/jobs.js'
-import { mayPublish } from '../../src/db/members.js'
 import { hasPendingOutbox, outboxStore, queuePublications } from '../../src/db/outbox.js'
 import { newId, type ProjectId } from '../../src/ids.js'
 import type { PublishReply } from '../../src/protocol/publications.js'
-import { EventPublisher } from '../../src/publishing/event-publisher.js'
 import { PublicationQueue } from '../../src/publishing/publication-queue.js'
 import { dataOf, Listener } from '../bus/bus-contract.js'
 import { createOnServer, type TestDatabase } from '../db/test-databases.js'
@@ -51,18 +48,13 @@ describe('publishing at two processes, of which one may lose Redis', () => {
     await own.start()
     const outbox = new OutboxPublisher({ bus: own, log: { warn: () => undefined }, ...outboxStore(db), sweepMs: 100 })
     outbox.start()
-    const publisher = new EventPublisher({
-      bus: own,
-      mayPublish: (who, id) => mayPublish(db, who, id),
-      findJobs: (ids) => findJobIds(db, ids),
-      queue: new PublicationQueue({
-        isBusAway: () => own.isAway,
-        hasPending: (id) => hasPendingOutbox(db, id),
-        flush: (id) => outbox.flush(id),
-        store: (id, events) => queuePublications(db, id, events),
-      }),
+    const queue = new PublicationQueue({
+      isBusAway: () => own.isAway,
+      hasPending: (id) => hasPendingOutbox(db, id),
+      flush: (id) => outbox.flush(id),
+      store: (id, events) => queuePublications(db, id, events),
     })
-    const fixture = await HttpFixture.open(db, { bus: own, publisher })
+    const fixture = await HttpFixture.open(db, { bus: own, queue })
     closing.push(
       () => fixture.close(),
       () => outbox.stop(),

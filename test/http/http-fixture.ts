@@ -6,7 +6,7 @@ import { TieredCache } from '../../src/cache/tiered-cache.js'
 import type { Db } from '../../src/db/client.js'
 import { isSessionLive } from '../../src/db/credentials.js'
 import { findJobIds } from '../../src/db/jobs.js'
-import { mayPublish, putMember } from '../../src/db/members.js'
+import { putMember } from '../../src/db/members.js'
 import { createProject } from '../../src/db/projects.js'
 import { ensureUser } from '../../src/db/users.js'
 import { createHttpServer, type HttpServerOptions } from '../../src/http/server.js'
@@ -14,6 +14,7 @@ import { newId, type ProjectId, type UserId } from '../../src/ids.js'
 import { createLog } from '../../src/log.js'
 import type { Role } from '../../src/protocol/views.js'
 import { EventPublisher } from '../../src/publishing/event-publisher.js'
+import type { PublicationQueue } from '../../src/publishing/publication-queue.js'
 import { ProjectReads } from '../../src/reads/project-reads.js'
 import { TokenAuthority, type TokenOptions } from '../../src/sessions/auth.js'
 import { Memberships } from '../../src/sessions/memberships.js'
@@ -51,6 +52,7 @@ export interface Call {
 
 export interface HttpFixtureOptions extends Partial<HttpServerOptions> {
   readonly bus?: Bus
+  readonly queue?: PublicationQueue
   /** Default: one that keeps nothing, because tests write into the database beside the server. */
   readonly cache?: Cache
 }
@@ -78,7 +80,7 @@ export class HttpFixture {
   /** A `bus` is started and stopped by who brings it. */
   static async open(
     db: Db,
-    { bus = new MemoryBus(), cache = remembersNothing(), ...options }: HttpFixtureOptions = {},
+    { bus = new MemoryBus(), queue, cache = remembersNothing(), ...options }: HttpFixtureOptions = {},
   ): Promise<HttpFixture> {
     const tokens = new TokenAuthority({ secret: Buffer.alloc(32, 's') })
     const tickets = new Tickets({
@@ -87,18 +89,20 @@ export class HttpFixture {
       isSignedIn: (credential) => isSessionLive(db, credential, Date.now()),
     })
     const reads = new ProjectReads({ db, cache })
+    const memberships = new Memberships(reads)
     const woken: string[] = []
     let origin = 'http://127.0.0.1'
     const http = await createHttpServer({
       db,
       reads,
-      memberships: new Memberships(reads),
+      memberships,
       tokens,
       tickets,
       publisher: new EventPublisher({
         bus,
-        mayPublish: (who, project) => mayPublish(db, who, project),
+        mayPublish: (who, project) => memberships.mayPublish(who, project),
         findJobs: (ids) => findJobIds(db, ids),
+        ...(queue && { queue }),
       }),
       log: createLog('silent'),
       isOriginAllowed: (asked) => asked === origin,

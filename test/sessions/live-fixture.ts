@@ -6,7 +6,7 @@ import { expect } from 'vitest'
 import { WebSocket } from 'ws'
 import type { Bus, BusItem } from '../../src/bus/bus.js'
 import { MemoryBus } from '../../src/bus/memory-bus.js'
-import { grantedRole, higherRole } from '../../src/db/members.js'
+import { type Grants, grantedRole, higherRole } from '../../src/db/members.js'
 import { newId, type ProjectId } from '../../src/ids.js'
 import { createLog } from '../../src/log.js'
 import { type ClientMessage, MAX_CLIENT_FRAME_BYTES, type ServerMessage } from '../../src/protocol/messages.js'
@@ -109,7 +109,7 @@ export class LiveFixture {
   }
 
   /** What the database would say. */
-  judge(principal: Principal, project: ProjectId): Role | null {
+  judge(principal: Grants, project: ProjectId): Role | null {
     const roles = this.#roles.get(project)
     return roles ? higherRole(roles.get(principal.user.id) ?? null, grantedRole(principal, project)) : null
   }

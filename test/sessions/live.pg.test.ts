@@ -6,7 +6,6 @@ import { MemoryBus } from '../../src/bus/memory-bus.js'
 import { OutboxPublisher } from '../../src/bus/outbox.js'
 import { TieredCache } from '../../src/cache/tiered-cache.js'
 import { findJobIds } from '../../src/db/jobs.js'
-import { mayPublish } from '../../src/db/members.js'
 import { outboxStore } from '../../src/db/outbox.js'
 import { AppError } from '../../src/errors.js'
 import { createHttpServer, type HttpServer } from '../../src/http/server.js'
@@ -46,16 +45,17 @@ describe('a process, from HTTP over the database and the bus to its sessions', (
       ...outboxStore(db),
     })
     const reads = new ProjectReads({ db, cache: new TieredCache({ shared: null }) })
+    const memberships = new Memberships(reads)
     const isOriginAllowed = (asked: string) => asked === origin
     http = await createHttpServer({
       db,
       reads,
-      memberships: new Memberships(reads),
+      memberships,
       tokens,
       tickets: new Tickets({ tokens, takeOnce: (name, ttlMs) => bus.takeOnce(name, ttlMs), isSignedIn: async () => true }),
       publisher: new EventPublisher({
         bus,
-        mayPublish: (who, id) => mayPublish(db, who, id),
+        mayPublish: (who, id) => memberships.mayPublish(who, id),
         findJobs: (ids) => findJobIds(db, ids),
       }),
       log,
