@@ -29,6 +29,7 @@ const simulation = ['test/simulation/simulation.test.ts']
 const processes = ['test/simulation/processes.test.ts']
 const subscription = ['test/bus/redis-subscription.test.ts']
 const moving = ['test/bus/moving.test.ts']
+const silence = ['test/bus/silence.test.ts']
 const cluster = ['test/bus/cluster-bus.redis.test.ts']
 const ws = ['test/transport/ws.test.ts']
 const client = ['state', 'room', 'client', 'handover', 'token', 'link'].map((name) => `test/client/${name}.test.ts`)
@@ -531,6 +532,13 @@ export const MUTANTS = [
     '',
     'a channel that its node has ended stays ended',
     cluster,
+  ],
+  [
+    'bus/silence.ts',
+    'if (failed || alsoFailed) continue',
+    'if (failed || alsoFailed) return',
+    'one slot that has moved ends the look at all projects',
+    silence,
   ],
   // Epochs
   ['bus/redis-subscription.ts', '    await endEpoch(epoch)\n', '', 'a history that went back goes on', epochs],

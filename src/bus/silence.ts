@@ -57,13 +57,16 @@ export class Silence {
     }
     if (suspects.length === 0) return
     const replies = await pipeline.exec().catch(() => null)
-    if (!replies || replies.some(([error]) => error)) return
+    if (!replies) return
     for (const [index, { channel, subscription, before }] of suspects.entries()) {
+      const [[failed, found] = [], [alsoFailed, keys] = []] = replies.slice(2 * index, 2 * index + 2)
+      // Of a slot that has moved, say: that one is asked again, the others are not to wait for it.
+      if (failed || alsoFailed) continue
       if (this.#heardAt.has(channel)) this.#heardAt.set(channel, now)
       // The reply of HMGET, untyped in a pipeline.
-      const meta = (replies[2 * index]?.[1] ?? []) as (string | null)[]
+      const meta = (found ?? []) as (string | null)[]
       const [epoch, n] = meta
-      const isWhole = !hasLost(meta, replies[2 * index + 1]?.[1])
+      const isWhole = !hasLost(meta, keys)
       const isSame = before !== null && epoch === before.epoch && Number(n) === before.n && isWhole
       // What arrived since the question makes the answer an old one.
       if (isSame || subscription.head !== before) continue
