@@ -23,6 +23,8 @@ export default defineConfig({
         maxWorkers: kind === 'browser' ? 1 : Math.min(availableParallelism(), kind === 'program' || kind === 'fleet' ? 2 : 8),
         testTimeout: 60_000,
         hookTimeout: 60_000,
+        // A condition may take as long as a busy machine needs; what is waited for is there much sooner.
+        expect: { poll: { timeout: 10_000, interval: 20 } },
       },
     })),
   },

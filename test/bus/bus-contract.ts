@@ -419,7 +419,7 @@ export function busContract(name: string, makeBus: () => Promise<BusUnderTest>) 
             const subscribers: { readonly state: BusState; readonly listener: Listener }[] = []
             for (const pause of pauses) {
               const goal = published + pause
-              await vi.waitUntil(() => published >= goal, { interval: 1 })
+              await vi.waitUntil(() => published >= goal, { timeout: 10_000, interval: 1 })
               const listener = new Listener()
               subscribers.push({ state: await bus.subscribe(own, listener), listener })
             }

@@ -6,7 +6,7 @@ import { isDatabaseBusy } from '../../src/db/sql-state.js'
 import { AppError } from '../../src/errors.js'
 import { createServerDatabase } from './test-databases.js'
 
-const ACQUIRE_TIMEOUT_MS = 400
+const ACQUIRE_TIMEOUT_MS = 1_000
 
 describe('the connection pool', () => {
   let server: Awaited<ReturnType<typeof createServerDatabase>>
@@ -34,7 +34,7 @@ describe('the connection pool', () => {
 
   test('when all connections are taken, who waits gets DB_BUSY after the acquire timeout, and nobody hangs', async () => {
     const { db, poolCounts } = await open()
-    const holders = [1, 2].map(async () => await db.$queryRaw`select pg_sleep(1)::text`)
+    const holders = [1, 2].map(async () => await db.$queryRaw`select pg_sleep(2)::text`)
     await expect.poll(poolCounts).toMatchObject({ total: 2, idle: 0 })
     const waits = await Promise.all(
       Array.from({ length: 20 }, async (_, index) => {

@@ -90,7 +90,7 @@ describe('cached answers of two processes over one Redis and one Postgres', () =
       const own = await get(one, '')
       expect(statusOf(own)).toMatch(/fwd=(uri-miss|stale|bypass)/)
       expect(own.text).toContain(`"Name ${version}"`)
-      await vi.waitFor(async () => expect((await get(other, '')).text).toContain(`"Name ${version}"`), { timeout: 1_000, interval: 2 })
+      await vi.waitFor(async () => expect((await get(other, '')).text).toContain(`"Name ${version}"`), { timeout: 5_000, interval: 2 })
     }
     await get(other, '/members')
     await other.call('PUT', `${path}/members/ben`, { token, body: { role: 'viewer' } })
@@ -103,7 +103,7 @@ describe('cached answers of two processes over one Redis and one Postgres', () =
     await one.call('DELETE', `${path}?name=Project`, { token })
     await new ProjectReads({ db: database.db, cache: caches[0] }).invalidate(project, ['members', 'project'])
     for (const suffix of CACHED) expectProblem(await get(one, suffix), 403, 'FORBIDDEN')
-    await vi.waitFor(async () => expectProblem(await get(other, ''), 403, 'FORBIDDEN'), { timeout: 1_000, interval: 5 })
+    await vi.waitFor(async () => expectProblem(await get(other, ''), 403, 'FORBIDDEN'), { timeout: 5_000, interval: 5 })
   })
 
   test('never reach who has no role, whatever roles come and go between', async () => {
@@ -152,7 +152,7 @@ describe('cached answers of two processes over one Redis and one Postgres', () =
     const reads = new ProjectReads({ db: database.db, cache: caches[0] })
     const { entries } = caches[0].statistics
     reads.warm(project)
-    await vi.waitFor(() => expect(caches[0].statistics.entries).toBe(entries + 4), { timeout: 2_000, interval: 2 })
+    await vi.waitFor(() => expect(caches[0].statistics.entries).toBe(entries + 4), { timeout: 5_000, interval: 2 })
     // As the dashboard asks.
     const ready = ['', '/summary', '/members?limit=100']
     for (const suffix of ready) expect(statusOf(await get(one, suffix)), suffix).toBe(L1_HIT)
@@ -161,7 +161,7 @@ describe('cached answers of two processes over one Redis and one Postgres', () =
     const started = await HttpFixture.open(database.db, { cache: fresh })
     const warming = new ProjectReads({ db: database.db, cache: fresh })
     warming.warmNewest()
-    await vi.waitFor(() => expect(fresh.statistics.entries).toBeGreaterThanOrEqual(4), { timeout: 2_000, interval: 2 })
+    await vi.waitFor(() => expect(fresh.statistics.entries).toBeGreaterThanOrEqual(4), { timeout: 5_000, interval: 2 })
     await warming.stop()
     // The project is the newest.
     for (const suffix of ready) expect(statusOf(await get(started, suffix)), suffix).toBe(L1_HIT)

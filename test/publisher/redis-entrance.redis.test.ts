@@ -91,7 +91,7 @@ describe('a publisher straight to Redis', () => {
       if (number % 20 !== 0) continue
       // A connection is cut ever later in its life: before, while and after Redis runs the script.
       const before = wire.connections
-      await vi.waitUntil(() => wire.connections > before, { interval: 1 })
+      await vi.waitUntil(() => wire.connections > before, { timeout: 10_000, interval: 1 })
       for (let turns = 0; turns < number / 20; turns++) await turn()
       wire.cut()
     }

@@ -79,7 +79,7 @@ describe('a wire', () => {
     for (const one of [socket, held]) one.on('data', (data) => heard.push(String(data)))
     socket.write('1')
     held.write('2')
-    await vi.waitUntil(() => echoes[1]!.sockets.length === 1)
+    await vi.waitUntil(() => echoes[1]!.sockets.length === 1, { timeout: 10_000 })
     // In this time others are answered.
     const other = connect(Number(new URL(targets[0]!).port), '127.0.0.1')
     for (let times = 0; times < 3; times++) {
@@ -88,7 +88,7 @@ describe('a wire', () => {
     }
     expect(heard).toEqual([])
     proxy.release()
-    await vi.waitUntil(() => heard.join('').length === 3, { interval: 1 })
+    await vi.waitUntil(() => heard.join('').length === 3, { timeout: 10_000, interval: 1 })
     expect(heard.join('').split('').sort()).toEqual(['1', '2', 'b'])
   })
 
