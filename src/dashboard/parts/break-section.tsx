@@ -155,8 +155,8 @@ function BreakLine(props: {
               </span>
             )}
             {view.dueAt !== null && view.status === 'open' && (
-              <span class={`small nowrap${isOverdue(view, today()) ? ' is-overdue' : ' muted'}`}>
-                {isOverdue(view, today()) ? 'overdue since' : 'due'} {formatDate(view.dueAt.slice(0, 10))}
+              <span class={`break__due${isOverdue(view, today()) ? ' is-overdue' : ''}`}>
+                {isOverdue(view, today()) ? 'overdue' : 'due'} {formatDate(view.dueAt.slice(0, 10))}
               </span>
             )}
           </>
