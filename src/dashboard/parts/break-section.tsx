@@ -27,8 +27,13 @@ export interface BreakSectionProps {
 
 /** Breaks of one filter. */
 export function BreakSection({ room, filter, title, selected, userId, onSelect, nothing }: BreakSectionProps) {
-  const list = useMemo(() => new BreakList(filter, (query) => api.breaks(room.id, { ...query, limit: PAGE })), [room, filter])
-  const { breaks, cursor, error, unseen } = useStore(list.state)
+  const isGroup = title !== null
+  const list = useMemo(
+    // Above a group stands how many it has, from its first page on.
+    () => new BreakList(filter, (query) => api.breaks(room.id, { ...query, limit: PAGE, count: isGroup && !query.cursor ? 'true' : null })),
+    [room, filter, isGroup],
+  )
+  const { breaks, cursor, count, error, unseen } = useStore(list.state)
   const claims = useStore(room.claims)
   useEffect(() => {
     void list.load('anew')
@@ -44,7 +49,7 @@ export function BreakSection({ room, filter, title, selected, userId, onSelect, 
   if (breaks === null) return title === null ? <Skeleton kind="rows" /> : null
   if (breaks.length === 0 && unseen === 0) return title === null ? nothing : null
   return (
-    <Group title={title} count={`${formatCount(breaks.length)}${cursor === null ? '' : '+'}`}>
+    <Group title={title} count={formatCount(count ?? breaks.length)}>
       {unseen > 0 && (
         <p class="work__news">
           <button type="button" class="button button--small button--news" onClick={() => void list.load('anew')}>
