@@ -21,17 +21,18 @@ export interface BreakSectionProps {
   readonly selected: string | null
   readonly userId: string
   readonly onSelect: (view: BreakView) => void
+  /** How many there are; null: not known yet. */
+  readonly onCount: (count: number | null) => void
   /** What is shown instead of rows. */
   readonly nothing: ComponentChildren
 }
 
 /** Breaks of one filter. */
-export function BreakSection({ room, filter, title, selected, userId, onSelect, nothing }: BreakSectionProps) {
-  const isGroup = title !== null
+export function BreakSection({ room, filter, title, selected, userId, onSelect, onCount, nothing }: BreakSectionProps) {
   const list = useMemo(
-    // Above a group stands how many it has, from its first page on.
-    () => new BreakList(filter, (query) => api.breaks(room.id, { ...query, limit: PAGE, count: isGroup && !query.cursor ? 'true' : null })),
-    [room, filter, isGroup],
+    // How many there are is told with the first page.
+    () => new BreakList(filter, (query) => api.breaks(room.id, { ...query, limit: PAGE, count: query.cursor === null ? 'true' : null })),
+    [room, filter],
   )
   const { breaks, cursor, count, error, unseen } = useStore(list.state)
   const claims = useStore(room.claims)
@@ -44,6 +45,8 @@ export function BreakSection({ room, filter, title, selected, userId, onSelect, 
       hide()
     }
   }, [room, list])
+
+  useEffect(() => onCount(count), [count])
 
   if (error !== null && breaks === null) return <Failure error={error} onRetry={() => void list.load('anew')} />
   if (breaks === null) return title === null ? <Skeleton kind="rows" /> : null
