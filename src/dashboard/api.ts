@@ -22,6 +22,8 @@ export interface Page<Item> {
 /** Breaks with the rows that they are. */
 export interface BreakPage extends Page<BreakView> {
   readonly records: readonly RecordView[]
+  /** On all pages, where that was asked. */
+  readonly count?: number
 }
 
 /** What a job is started with; absent: the default rules. */

@@ -17,6 +17,8 @@ export interface BreakListState {
   /** null: the first page is on its way. */
   readonly breaks: readonly BreakView[] | null
   readonly cursor: string | null
+  /** How many the server has, where that was asked; null: it was not. */
+  readonly count: number | null
   readonly error: ApiError | null
   /** Breaks of this filter that came since. */
   readonly unseen: number
@@ -27,7 +29,7 @@ export type ReadBreaks = (query: BreakFilter & { readonly cursor: string | null 
 /** The breaks of a filter, page by page. They keep their places whatever becomes of them; what is new is counted. */
 export class BreakList {
   readonly filter: BreakFilter
-  readonly state = new Store<BreakListState>({ breaks: null, cursor: null, error: null, unseen: 0 })
+  readonly state = new Store<BreakListState>({ breaks: null, cursor: null, count: null, error: null, unseen: 0 })
   readonly #read: ReadBreaks
   readonly #unseen = new Set<string>()
   readonly #records = new Map<string, RecordView>()
@@ -54,7 +56,13 @@ export class BreakList {
       const before = cursor === null ? [] : (this.state.value.breaks ?? [])
       if (cursor === null) this.#unseen.clear()
       for (const { id } of page.items) this.#unseen.delete(id)
-      this.state.set({ breaks: [...before, ...page.items], cursor: page.nextCursor, error: null, unseen: this.#unseen.size })
+      this.state.set({
+        breaks: [...before, ...page.items],
+        cursor: page.nextCursor,
+        count: page.count ?? this.state.value.count,
+        error: null,
+        unseen: this.#unseen.size,
+      })
     } catch (failure) {
       if (ours === this.#request) this.state.set({ ...this.state.value, error: asApiError(failure) })
     }
@@ -64,11 +72,12 @@ export class BreakList {
   async refresh(): Promise<void> {
     if (this.state.value.breaks === null) return
     try {
-      const { items, nextCursor } = await this.#read({ ...this.filter, cursor: null })
+      const { items, nextCursor, count } = await this.#read({ ...this.filter, cursor: null })
       const { breaks, cursor } = this.state.value
       const last = breaks?.at(-1)
       // They come in the order of their ids: what lies behind the last is not read yet, not new.
       for (const view of items) if (cursor === null || last === undefined || view.id <= last.id) this.take(view)
+      if (count !== undefined && count !== this.state.value.count) this.state.set({ ...this.state.value, count })
       if (breaks?.length === 0) this.state.set({ ...this.state.value, cursor: nextCursor })
     } catch {
       // What is shown stays; the next news tries again.

@@ -7,6 +7,8 @@ const MAX_AT_ONCE = 4
 /** Entries kept per project page; the oldest go first. */
 const MAX_KEPT = 1_000
 const DEFAULT_RETRY_MS = 2_000
+/** What is scrolled past faster is not looked at. */
+const LOOKING_MS = 150
 
 /** Fetches by id, at most four at once, each id once; waits when the server asks for it. */
 export class Details<Value> {
@@ -83,6 +85,7 @@ export function useDetail<Value, Tag extends Element>(details: Details<Value>, i
   const [value, setValue] = useState<Value | null | undefined>(details.get(id))
   useEffect(() => {
     let isCurrent = true
+    let looking: ReturnType<typeof setTimeout> | undefined
     const kept = details.get(id)
     setValue(kept)
     if (kept !== undefined || ref.current === null) return
@@ -90,13 +93,14 @@ export function useDetail<Value, Tag extends Element>(details: Details<Value>, i
       (entries) => {
         if (!entries.some((entry) => entry.isIntersecting)) return
         observer.disconnect()
-        void details.load(id).then((loaded) => isCurrent && setValue(loaded))
+        looking = setTimeout(() => void details.load(id).then((loaded) => isCurrent && setValue(loaded)), LOOKING_MS)
       },
       { rootMargin: '300px' },
     )
     observer.observe(ref.current)
     return () => {
       isCurrent = false
+      clearTimeout(looking)
       observer.disconnect()
     }
   }, [details, id])

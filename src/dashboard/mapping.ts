@@ -81,6 +81,30 @@ export function columnsOf(preview: Preview): readonly Column[] {
   return preview.mapping.headerRow === null ? [...names].map(Number) : [...names]
 }
 
+/** How amounts stand in the file: in one column, as they are or with the sign the other way round, or in two. */
+export type AmountShape = 'one' | 'negated' | 'split'
+
+export function shapeOf({ amount }: Mapping): AmountShape {
+  if (amount === undefined || 'sign' in amount) return 'one'
+  return 'debit' in amount ? 'split' : amount.negate === true ? 'negated' : 'one'
+}
+
+/** The mapping with another shape of its amounts, in the columns that it has or else in the first. */
+export function withShape(mapping: Mapping, shape: AmountShape, columns: readonly Column[]): Mapping {
+  const { amount } = mapping
+  const column = amount === undefined ? columns[0] : 'debit' in amount ? amount.debit : amount.column
+  if (column === undefined) return mapping
+  switch (shape) {
+    case 'one':
+      return { ...mapping, amount: { column } }
+    case 'negated':
+      return { ...mapping, amount: { column, negate: true } }
+    case 'split':
+      // Mostly the two stand beside each other.
+      return { ...mapping, amount: { debit: column, credit: columns[columns.indexOf(column) + 1] ?? column } }
+  }
+}
+
 /** The column that `value` of a select stands for. */
 export function pickColumn(columns: readonly Column[], value: string): Column | null {
   return columns.find((column) => String(column) === value) ?? null

@@ -4,6 +4,7 @@ import { link, live, setLiveUrl } from './live.js'
 import { forgetNotes } from './notes.js'
 import { parseSignIn, readSignIn } from './route.js'
 import { Store } from './store.js'
+import { emptyTray } from './tray.js'
 import { forgetReads } from './version.js'
 
 /**
@@ -77,6 +78,7 @@ export async function signOut(): Promise<void> {
   }
   live.close()
   forgetNotes()
+  emptyTray('')
   await forgetReads()
   location.hash = '#/'
   session.set({ kind: 'signed-out', error: null })

@@ -1,4 +1,4 @@
-import type { ControlTotal, Summary } from '../protocol/views.js'
+import type { Summary } from '../protocol/views.js'
 import { subtract } from './decimal.js'
 
 export interface StateCounts {
@@ -34,11 +34,14 @@ export interface Equation {
   readonly openRight: string
 }
 
-/** An equation per currency, the project's own first, then by their codes; a side without the currency counts as 0. */
-export function equations(totals: readonly ControlTotal[], own: string | null): readonly Equation[] {
-  const isOwn = (currency: string) => (currency === own ? 0 : 1)
+/** An equation per currency, the project's own first, then those of most rows; a side without the currency counts as 0. */
+export function equations(summary: Pick<Summary, 'controlTotals' | 'totals'>, own: string | null): readonly Equation[] {
+  const totals = summary.controlTotals ?? []
+  const rows = new Map<string, number>()
+  for (const { currency, count } of summary.totals) rows.set(currency, (rows.get(currency) ?? 0) + count)
+  const rankOf = (currency: string) => (currency === own ? Number.POSITIVE_INFINITY : (rows.get(currency) ?? 0))
   const currencies = [...new Set(totals.map(({ currency }) => currency))].sort(
-    (one, other) => isOwn(one) - isOwn(other) || (one < other ? -1 : 1),
+    (one, other) => rankOf(other) - rankOf(one) || (one < other ? -1 : 1),
   )
   return currencies.map((currency) => {
     const left = totals.find((total) => total.currency === currency && total.side === 'left') ?? NOTHING

@@ -48,6 +48,12 @@ export function residualsOf({ left, right }: Pick<Tray, Side>): readonly Residua
   })
 }
 
+/** left − right of two rows; null when an amount is missing, or when they are of two currencies: that is no amount of either. */
+export function differenceOf(left: RecordView, right: RecordView): string | null {
+  const [residual, ...others] = residualsOf({ left: [left], right: [right] })
+  return others.length > 0 ? null : (residual?.difference ?? null)
+}
+
 /** Whether both sides come to the same in every currency. */
 export function isBalanced(residuals: readonly Residual[]): boolean {
   return residuals.every(({ difference }) => difference !== null && sign(difference) === 0)

@@ -21,15 +21,25 @@ export function listBreaks(
   filter: BreakFilter,
   page: { readonly limit: number; readonly after?: string | null },
 ): Promise<BreakView[]> {
+  const after = page.after ? Prisma.sql`and b.id > ${page.after}::uuid` : Prisma.empty
+  return queryBreaks(db, Prisma.sql`${conditionOf(project, filter)} ${after} order by b.id limit ${page.limit}`)
+}
+
+/** How many breaks of the project there are. */
+export async function countBreaks(db: Db, project: ProjectId, filter: BreakFilter): Promise<number> {
+  const [row] = await db.$queryRaw<{ count: number }[]>`select count(*)::int as count from breaks b where ${conditionOf(project, filter)}`
+  return row?.count ?? 0
+}
+
+function conditionOf(project: ProjectId, filter: BreakFilter): Prisma.Sql {
   const conditions = [
     Prisma.sql`b.project_id = ${project}::uuid`,
     ...(filter.status ? [Prisma.sql`b.status = ${filter.status}`] : []),
     ...(filter.side ? [Prisma.sql`b.side = ${filter.side}`] : []),
     ...(filter.reason ? [Prisma.sql`b.reason = ${filter.reason}`] : []),
     ...(filter.assignee ? [Prisma.sql`b.assignee = ${filter.assignee}`] : []),
-    ...(page.after ? [Prisma.sql`b.id > ${page.after}::uuid`] : []),
   ]
-  return queryBreaks(db, Prisma.sql`${Prisma.join(conditions, ' and ')} order by b.id limit ${page.limit}`)
+  return Prisma.join(conditions, ' and ')
 }
 
 /** The record's break, or null. */

@@ -1,12 +1,12 @@
 import { z } from 'zod'
-import { listBreaks, updateBreak } from '../db/breaks.js'
+import { countBreaks, listBreaks, updateBreak } from '../db/breaks.js'
 import { getRecords } from '../db/records.js'
 import type { BreakId } from '../ids.js'
 import { BREAK_REASONS, BREAK_STATUSES, SIDES } from '../protocol/views.js'
 import { sendList } from './cached.js'
 import type { HttpApp, HttpContext } from './context.js'
 import { idPageOf, readIdCursor } from './cursor.js'
-import { page, pathId, text, version } from './validation.js'
+import { flag, page, pathId, text, version } from './validation.js'
 import { enter } from './who.js'
 
 const PARAMS = z.object({ project: z.string() })
@@ -27,6 +27,7 @@ const LIST = z.object({
   reason: z.enum(BREAK_REASONS).optional(),
   status: z.enum(BREAK_STATUSES).optional(),
   assignee: text(128).optional(),
+  count: flag,
 })
 
 /** Records that nothing explains, and whose they are. */
@@ -35,7 +36,7 @@ export function breakRoutes(app: HttpApp, context: HttpContext): void {
 
   app.get('/v1/projects/:project/breaks', { schema: { params: PARAMS, querystring: LIST } }, async (request, reply) => {
     const { project } = await enter(context, request, request.params.project, 'viewer')
-    const { limit, cursor, ...filter } = request.query
+    const { limit, cursor, count, ...filter } = request.query
     const after = readIdCursor(cursor)
     return sendList(context, request, reply, {
       project,
@@ -48,7 +49,7 @@ export function breakRoutes(app: HttpApp, context: HttpContext): void {
           db,
           page.items.map(({ record }) => record),
         )
-        return { ...page, records }
+        return { ...page, records, ...(count ? { count: await countBreaks(db, project, filter) } : {}) }
       },
       show: (answer) => answer,
     })

@@ -136,7 +136,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   [`GET ${P}/breaks`]: {
     summary: 'Records that nothing explains, and their rows',
     status: 200,
-    answer: listOf(breakView).extend({ records: z.array(recordView) }),
+    answer: listOf(breakView).extend({ records: z.array(recordView), count: count.optional() }),
   },
   [`PATCH ${P}/breaks/:break`]: { summary: 'Changes its owner, state or due date', status: 200, answer: z.object({ break: breakView }) },
   [`GET ${P}/export`]: {

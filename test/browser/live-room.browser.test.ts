@@ -53,6 +53,11 @@ test('two people see one job and each other’s decisions, from the two files to
   await dropFiles(ana.page.locator('.drop').first(), files)
   const start = ana.page.getByRole('button', { name: 'Import and match' })
   await ana.page.locator('.preview tbody tr').nth(8).waitFor()
+  // What was chosen stays while somebody looks elsewhere.
+  await ana.page.getByRole('link', { name: 'Overview' }).click()
+  await ana.page.getByRole('heading', { name: 'Nothing to compare yet' }).waitFor()
+  await ana.page.getByRole('link', { name: 'Import', exact: true }).click()
+  await ana.page.locator('.preview tbody tr').nth(8).waitFor()
   await start.click()
   await Promise.all([ana, ben].map(({ page }) => page.getByRole('heading', { name: 'Matching is complete' }).waitFor({ timeout: 40_000 })))
 

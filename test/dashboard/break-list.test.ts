@@ -63,6 +63,19 @@ test('a new one is counted while it fits; what was not read yet is not new', asy
   expect([list.state.value.unseen, list.state.value.breaks?.[1]?.assignee?.name]).toEqual([1, 'Ana'])
 })
 
+test('how many there are is what the server said last', async () => {
+  let count = 70
+  const list = new BreakList(OPEN_BREAKS, async ({ cursor }) => {
+    return { items: [view(cursor ?? '1')], records: [], nextCursor: '2', ...(cursor === null ? { count } : {}) }
+  })
+  await list.load('anew')
+  await list.load('on')
+  expect(list.state.value.count).toBe(70)
+  count = 69
+  await list.refresh()
+  expect(list.state.value.count).toBe(69)
+})
+
 test.each([
   ['2026-11-24T00:00:00.000Z', 'open', true],
   ['2026-11-25T00:00:00.000Z', 'open', false],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { chooseReading, columnsOf, type Preview, pickColumn } from '../../src/dashboard/mapping.js'
+import { chooseReading, columnsOf, type Mapping, type Preview, pickColumn, shapeOf, withShape } from '../../src/dashboard/mapping.js'
 
 function preview(headerRow: number | null, ...payloads: Readonly<Record<string, string>>[]): Preview {
   return {
@@ -31,5 +31,27 @@ describe('a reading that was chosen', () => {
 
   test('of the amounts is the decimal mark', () => {
     expect(chooseReading(mapping, 'mapping.decimal', ',')).toEqual({ ...mapping, decimal: ',' })
+  })
+})
+
+describe('the shape of the amounts', () => {
+  const columns = ['Date', 'Out', 'In']
+
+  test('can be turned round, and comes back', () => {
+    const negated = withShape({ amount: { column: 'Out' } }, 'negated', columns)
+    expect([negated.amount, shapeOf(negated)]).toEqual([{ column: 'Out', negate: true }, 'negated'])
+    expect(withShape(negated, 'one', columns).amount).toEqual({ column: 'Out' })
+  })
+
+  test('in two columns takes the one beside it, and the last one twice', () => {
+    const split = withShape({ amount: { column: 'Out' } }, 'split', columns)
+    expect([split.amount, shapeOf(split)]).toEqual([{ debit: 'Out', credit: 'In' }, 'split'])
+    expect(withShape({ amount: { column: 'In' } }, 'split', columns).amount).toEqual({ debit: 'In', credit: 'In' })
+    expect(withShape(split, 'one', columns).amount).toEqual({ column: 'Out' })
+  })
+
+  test('begins with the first column, where there is one', () => {
+    const none: Mapping = {}
+    expect([withShape(none, 'one', columns).amount, withShape(none, 'one', [])]).toEqual([{ column: 'Date' }, none])
   })
 })

@@ -28,15 +28,21 @@ test.each([
 })
 
 test('the difference is what matches explain and what they do not', () => {
-  const [equation] = equations([total('EUR', 'left', '10.10', '5.00', '15.10'), total('EUR', 'right', '10.00', '7.25', '17.25')], 'EUR')
+  const controlTotals = [total('EUR', 'left', '10.10', '5.00', '15.10'), total('EUR', 'right', '10.00', '7.25', '17.25')]
+  const [equation] = equations({ controlTotals, totals: [] }, 'EUR')
   expect(equation).toMatchObject({ difference: '-2.15', explained: '0.10', unexplained: '-2.25' })
 })
 
-test('the project’s currency comes first; a side without a currency counts as 0', () => {
-  const list = equations(
-    [total('CHF', 'left', '0', '1', '1'), total('USD', 'right', '0', '2', '2'), total('AUD', 'left', '0', '3', '3')],
-    'USD',
-  )
-  expect(list.map(({ currency }) => currency)).toEqual(['USD', 'AUD', 'CHF'])
-  expect(list[0]).toMatchObject({ left: '0', right: '2', difference: '-2' })
+test('the project’s currency comes first, then those of most rows; a side without a currency counts as 0', () => {
+  const controlTotals = [
+    total('CHF', 'left', '0', '1', '1'),
+    total('USD', 'right', '0', '2', '2'),
+    total('AUD', 'left', '0', '3', '3'),
+    total('EUR', 'left', '0', '4', '4'),
+  ]
+  const totals = [group('open', 2), { ...group('matched', 3), currency: 'CHF' }]
+  const order = (own: string | null) => equations({ controlTotals, totals }, own).map(({ currency }) => currency)
+  expect(order('USD')).toEqual(['USD', 'CHF', 'EUR', 'AUD'])
+  expect(order(null)).toEqual(['CHF', 'EUR', 'AUD', 'USD'])
+  expect(equations({ controlTotals, totals }, 'USD')[0]).toMatchObject({ left: '0', right: '2', difference: '-2' })
 })

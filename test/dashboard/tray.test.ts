@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { emptyTray, isBalanced, residualsOf, setPicked, trayOf } from '../../src/dashboard/tray.js'
+import { differenceOf, emptyTray, isBalanced, residualsOf, setPicked, trayOf } from '../../src/dashboard/tray.js'
 import type { RecordView, Side } from '../../src/protocol/views.js'
 
 const record = (id: string, side: Side, amount: string | null, currency = 'EUR', project = 'p'): RecordView => ({
@@ -43,6 +43,12 @@ describe('the residual', () => {
   test('is unknown where a row has no amount', () => {
     const residuals = residualsOf({ left: [record('a', 'left', null)], right: [record('b', 'right', '1')] })
     expect([residuals[0]?.difference, isBalanced(residuals)]).toEqual([null, false])
+  })
+
+  test('of two rows is one amount only in one currency', () => {
+    expect(differenceOf(record('a', 'left', '-91.93'), record('b', 'right', '-29.44'))).toBe('-62.49')
+    expect(differenceOf(record('a', 'left', '-91.93'), record('b', 'right', '-29.44', 'CHF'))).toBeNull()
+    expect(differenceOf(record('a', 'left', null), record('b', 'right', '1'))).toBeNull()
   })
 
   test('is nothing when both sides have the same rows, in whatever order', () => {

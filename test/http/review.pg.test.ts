@@ -334,6 +334,9 @@ describe('review', () => {
       expect(await records('?status=open')).toHaveLength(3)
       expect(await records('?assignee=ben')).toEqual([right])
       expect(await records('?assignee=ben&side=left')).toEqual([])
+      const counted = (await get<Page<BreakView> & { count?: number }>('breaks?status=open&limit=1&count=true')).body
+      expect([counted.items.length, counted.count]).toEqual([1, 3])
+      expect((await get('breaks?status=open&limit=1')).body).not.toHaveProperty('count')
       expect((await get<Page<BreakView>>('breaks?side=right')).body.items).toMatchObject([
         {
           project: review.project,

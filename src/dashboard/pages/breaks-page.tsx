@@ -27,6 +27,8 @@ import { UNDO_MS } from '../undoing.js'
 export function BreaksPage({ room, state, blocked, user }: OpenProjectProps) {
   const [filter, setFilter] = useState<BreakFilter>(OPEN_BREAKS)
   const [isGrouped, setGrouped] = useState(false)
+  /** How many fit the filters. */
+  const [count, setCount] = useState<number | null>(null)
   const [selected, setSelected] = useState<BreakView | null>(null)
   const [isCovering, setCovering] = useState(false)
   const [members, setMembers] = useState<readonly UserRef[]>([user])
@@ -141,6 +143,13 @@ export function BreaksPage({ room, state, blocked, user }: OpenProjectProps) {
             setSelected(null)
           }}
         />
+        {isFiltered && groups.length === 1 && (
+          <div class="work__strip">
+            <p>
+              <strong>{count === null ? '\u00a0' : formatCounted(count, 'break')}</strong>
+            </p>
+          </div>
+        )}
         {!isFiltered && isSettled(state) && (
           <div class="work__strip">
             <p>
@@ -165,6 +174,7 @@ export function BreaksPage({ room, state, blocked, user }: OpenProjectProps) {
               selected={selected?.id ?? null}
               userId={user.id}
               onSelect={select}
+              onCount={setCount}
               nothing={
                 isFiltered ? (
                   <NothingFits onShowAll={() => setFilter(OPEN_BREAKS)} />

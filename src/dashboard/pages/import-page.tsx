@@ -1,91 +1,34 @@
 import '../styles/import.css'
-import { useEffect, useRef, useState } from 'preact/hooks'
-import { SIDES, type Side } from '../../protocol/views.js'
-import { api, asApiError } from '../api.js'
-import { formatMessage } from '../format.js'
-import type { Mapping, Preview } from '../mapping.js'
-import { FileCard, type FileState } from '../parts/file-card.js'
+import { useEffect, useRef } from 'preact/hooks'
+import { SIDES } from '../../protocol/views.js'
+import { api } from '../api.js'
+import { canStart, Importing, willHaveBothSides } from '../importing.js'
+import { FileCard } from '../parts/file-card.js'
 import { SourcesPanel } from '../parts/sources-panel.js'
-import type { OpenProjectProps } from '../room.js'
+import type { OpenProjectProps, Room } from '../room.js'
 import { routeHref } from '../route.js'
+import { useStore } from '../store.js'
 import { importFile, previewFile } from '../upload.js'
 
-const EMPTY: Readonly<Record<Side, FileState>> = { left: { kind: 'empty' }, right: { kind: 'empty' } }
+/** What was chosen stays while somebody looks at another page of the project. */
+const importings = new WeakMap<Room, Importing>()
 
 /** Two files, what we make of their columns, and the job that compares them. */
-export function ImportPage({ room, blocked }: OpenProjectProps) {
-  const [files, setFiles] = useState(EMPTY)
-  const [problem, setProblem] = useState<string | null>(null)
-  const [isBusy, setBusy] = useState(false)
-  const readings = useRef<Record<Side, number>>({ left: 0, right: 0 })
-  const set = (side: Side, state: FileState) => setFiles((held) => ({ ...held, [side]: state }))
-
-  /** Reads the file's beginning; with `shown`, what is on the screen stays there until the answer. */
-  const read = async (side: Side, file: File, mapping: Mapping | null, shown: Preview | null) => {
-    const ours = ++readings.current[side]
-    const settle = (state: FileState) => {
-      // An answer about a file, or a mapping, that was changed meanwhile.
-      if (ours === readings.current[side]) set(side, state)
-    }
-    set(side, shown === null ? { kind: 'reading', file } : readyOf(file, shown, mapping, 'reading'))
-    try {
-      const preview = await previewFile(room.id, side, file, mapping)
-      settle(readyOf(file, preview, null, 'tried'))
-    } catch (failure) {
-      const error = asApiError(failure)
-      if (shown === null) settle({ kind: 'refused', file, mapping: { ...error.mapping, ...mapping }, error })
-      else settle({ ...readyOf(file, shown, mapping, 'tried'), refusal: error })
-    }
-  }
-
-  const choose = (side: Side, chosen: readonly File[]) => {
-    const [first, second] = chosen
-    setProblem(chosen.length > 2 ? 'One file for each side: the first two were taken.' : null)
-    if (first !== undefined) void read(side, first, null, null)
-    // Two files at once: the second is the other side's.
-    if (second !== undefined) void read(side === 'left' ? 'right' : 'left', second, null, null)
-  }
-
-  const clear = (side: Side) => {
-    readings.current[side]++
-    set(side, { kind: 'empty' })
-  }
-
-  const importOne = async (side: Side, again: boolean): Promise<boolean> => {
-    const state = files[side]
-    if (state.kind !== 'ready' && state.kind !== 'duplicate') return state.kind === 'imported'
-    const { file, preview } = state
-    set(side, { kind: 'sending', file, share: 0 })
-    try {
-      const { source } = await importFile(room.id, side, file, {
-        mapping: preview.mapping,
-        again,
-        onProgress: (share) => set(side, { kind: 'sending', file, share }),
-      })
-      set(side, { kind: 'imported', file, source })
-      return true
-    } catch (failure) {
-      const error = asApiError(failure)
-      if (error.code === 'DUPLICATE_SOURCE') set(side, { kind: 'duplicate', file, preview })
-      else set(side, { ...readyOf(file, preview, null, 'tried'), refusal: error })
-      return false
-    }
-  }
-
+export function ImportPage({ room, state, blocked }: OpenProjectProps) {
+  const importing = importingOf(room)
+  const imports = useStore(importing.state)
+  const { files, isBusy, problem } = imports
+  const isMatching = willHaveBothSides(imports, state.summary)
+  const isShown = useRef(true)
+  useEffect(
+    () => () => {
+      isShown.current = false
+    },
+    [],
+  )
   const start = async () => {
-    setBusy(true)
-    setProblem(null)
-    let isComplete = true
-    for (const side of SIDES) if (files[side].kind !== 'empty') isComplete = (await importOne(side, false)) && isComplete
-    if (isComplete) {
-      try {
-        room.takeJob((await api.startJob(room.id)).job)
-        location.hash = routeHref(room.id)
-      } catch (failure) {
-        setProblem(formatMessage(asApiError(failure).message))
-      }
-    }
-    setBusy(false)
+    // Whoever went elsewhere meanwhile stays there.
+    if ((await importing.start(isMatching)) && isShown.current) location.hash = routeHref(room.id)
   }
 
   const firstEmpty = SIDES.find((side) => files[side].kind === 'empty') ?? 'left'
@@ -95,7 +38,7 @@ export function ImportPage({ room, blocked }: OpenProjectProps) {
     const take = (event: DragEvent) => {
       const isTaken = event.defaultPrevented
       event.preventDefault()
-      if (!isTaken) choose(firstEmpty, [...(event.dataTransfer?.files ?? [])])
+      if (!isTaken) importing.choose(firstEmpty, [...(event.dataTransfer?.files ?? [])])
     }
     addEventListener('dragover', allow)
     addEventListener('drop', take)
@@ -103,9 +46,9 @@ export function ImportPage({ room, blocked }: OpenProjectProps) {
       removeEventListener('dragover', allow)
       removeEventListener('drop', take)
     }
-  }, [firstEmpty, room])
+  }, [firstEmpty, importing])
 
-  const canStart = !isBusy && SIDES.some((side) => files[side].kind !== 'empty') && SIDES.every((side) => isGood(files[side]))
+  const isChosen = SIDES.some((side) => files[side].kind !== 'empty')
   return (
     <>
       <div class="page__head">
@@ -113,8 +56,8 @@ export function ImportPage({ room, blocked }: OpenProjectProps) {
           <h1>Import</h1>
           <p class="muted">A CSV file for each side. Nothing is stored before you have seen how its columns are read.</p>
         </div>
-        <button type="button" class="button button--primary" disabled={!canStart} onClick={() => void start()}>
-          {isBusy ? 'Importing…' : 'Import and match'}
+        <button type="button" class="button button--primary" disabled={!canStart(imports, isMatching)} onClick={() => void start()}>
+          {isBusy ? 'Importing…' : isMatching || !isChosen ? 'Import and match' : 'Import this side'}
         </button>
       </div>
       {problem !== null && (
@@ -129,10 +72,10 @@ export function ImportPage({ room, blocked }: OpenProjectProps) {
             side={side}
             state={files[side]}
             isBusy={isBusy}
-            onFiles={(chosen) => choose(side, chosen)}
-            onMapping={(file, mapping, shown) => void read(side, file, mapping, shown)}
-            onClear={() => clear(side)}
-            onAgain={() => void importOne(side, true)}
+            onFiles={(chosen) => importing.choose(side, chosen)}
+            onMapping={(file, mapping, shown) => void importing.read(side, file, mapping, shown)}
+            onClear={() => importing.clear(side)}
+            onAgain={() => void importing.importOne(side, true)}
           />
         ))}
       </div>
@@ -141,17 +84,14 @@ export function ImportPage({ room, blocked }: OpenProjectProps) {
   )
 }
 
-/** `mapping`: the one that is being tried instead of the preview's own. */
-function readyOf(file: File, preview: Preview, mapping: Mapping | null, progress: 'reading' | 'tried'): FileState & { kind: 'ready' } {
-  return {
-    kind: 'ready',
-    file,
-    preview: mapping === null ? preview : { ...preview, mapping },
-    isReading: progress === 'reading',
-    refusal: null,
-  }
-}
-
-function isGood(state: FileState): boolean {
-  return state.kind === 'ready' ? !state.isReading && state.refusal === null : state.kind === 'empty' || state.kind === 'imported'
+function importingOf(room: Room): Importing {
+  const held = importings.get(room)
+  if (held !== undefined) return held
+  const importing = new Importing({
+    preview: (side, file, mapping) => previewFile(room.id, side, file, mapping),
+    send: (side, file, options) => importFile(room.id, side, file, options),
+    startJob: async () => room.takeJob((await api.startJob(room.id)).job),
+  })
+  importings.set(room, importing)
+  return importing
 }

@@ -1,13 +1,13 @@
 import '../styles/job.css'
 import '../styles/jobs.css'
 import { useEffect, useState } from 'preact/hooks'
-import type { ControlTotal, JobView } from '../../protocol/views.js'
+import type { JobView } from '../../protocol/views.js'
 import { type ApiError, api, asApiError } from '../api.js'
-import { currencyName, durationOf, formatAmount, formatChange, formatCount, formatMessage, formatTime, sentence } from '../format.js'
+import { durationOf, formatChange, formatCount, formatMessage, formatTime, sentence } from '../format.js'
 import { isActive, mergeJob } from '../jobs.js'
+import { ControlTotals } from '../parts/control-totals.js'
 import { JobCard, rulesOf, StartButton } from '../parts/job-card.js'
 import { Empty, Failure, Skeleton } from '../parts/states.js'
-import { TableScroll } from '../parts/table-scroll.js'
 import type { OpenProjectProps } from '../room.js'
 import { routeHref } from '../route.js'
 
@@ -44,7 +44,7 @@ export function JobsPage({ room, state, blocked }: OpenProjectProps) {
       <div class="page__head">
         <div>
           <h1>Jobs</h1>
-          <p class="muted">Every run over the files of this project, newest first.</p>
+          <p class="muted">Every run over the files of this project, newest first. Matching again keeps the rules of the last one.</p>
         </div>
         {mayWork && !isEmpty && active === undefined && (
           <StartButton room={room} label="Match again" like={jobs[0] === undefined ? {} : rulesOf(jobs[0])} onError={setError} />
@@ -134,6 +134,9 @@ function Run(props: {
             <Fact name="Rows">
               {formatCount(job.processed)} of {formatCount(job.total)}
             </Fact>
+            {before !== null && (
+              <Fact name="Rules">{job.ruleSet === before.ruleSet ? 'As in the run before' : 'Others than in the run before'}</Fact>
+            )}
             <Fact name="Kind">{job.dryRun ? 'Dry run: counts only' : sentence(job.kind)}</Fact>
           </dl>
           {before !== null && job.state === 'completed' && <Change job={job} before={before} />}
@@ -146,7 +149,7 @@ function Run(props: {
               ))}
             </ul>
           )}
-          {job.controlTotals !== null && job.controlTotals.length > 0 && <Totals totals={job.controlTotals} />}
+          {job.controlTotals !== null && job.controlTotals.length > 0 && <ControlTotals totals={job.controlTotals} />}
           <details class="run__proof">
             <summary>Proof and ids</summary>
             <dl>
@@ -189,42 +192,5 @@ function Change({ job, before }: { readonly job: JobView; readonly before: JobVi
         ? 'the same result.'
         : `${formatChange(job.matched - before.matched)} matched, ${formatChange(job.suggested - before.suggested)} suggested, ${formatChange(job.breaks - before.breaks)} breaks.`}
     </p>
-  )
-}
-
-function Totals({ totals }: { readonly totals: readonly ControlTotal[] }) {
-  return (
-    <TableScroll label="Control totals">
-      <table class="table">
-        <caption>Control totals</caption>
-        <thead>
-          <tr>
-            <th scope="col">Currency</th>
-            <th scope="col">Side</th>
-            {['Total', 'Matched', 'Open', 'Excluded'].map((name) => (
-              <th key={name} scope="col" class="num">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {totals.map((total) => (
-            <tr key={`${total.currency} ${total.side}`}>
-              <th scope="row">{currencyName(total.currency)}</th>
-              <td>
-                <span class={`side side--${total.side}`}>{total.side}</span>
-              </td>
-              {[total.total, total.matched, total.open, total.excluded].map((amount, index) => (
-                // Columns have no identity but their place.
-                <td key={index} class="num">
-                  {formatAmount(amount, total.currency)}
-                </td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </TableScroll>
   )
 }

@@ -19,7 +19,7 @@ export function OverviewPage({ room, state, blocked, user }: OpenProjectProps) {
   const { summary, jobs, project } = state
   const counts = countStates(summary)
   const job = currentJob(jobs)
-  const sums = equations(summary.controlTotals ?? [], project.currency)
+  const sums = equations(summary, project.currency)
   const mayWork = blocked === null
   // While a job runs it alone says what is found: the stored figures are those from before.
   const hasResult = isSettled(state)

@@ -138,7 +138,7 @@ function ProjectFigures({ room }: { readonly room: Room }) {
     )
   }
   const counts = countStates(state.summary)
-  const [first] = equations(state.summary.controlTotals ?? [], state.project.currency)
+  const [first] = equations(state.summary, state.project.currency)
   if (counts.all === 0) return <p class="card__figures muted">Nothing imported yet</p>
   return (
     <dl class="card__figures">

@@ -73,9 +73,7 @@ function SignInForm({ error, name }: { readonly error: ApiError | null; readonly
       </form>
       {problem !== null && (
         <p class="notice notice--bad" role="alert">
-          {problem.code === 'UNREACHABLE'
-            ? 'The server cannot be reached. Try again in a moment.'
-            : `${formatMessage(problem.message)} Links work once and for ten minutes.`}
+          {explained(problem)}
         </p>
       )}
       <div class="sign-in__help">
@@ -86,4 +84,15 @@ function SignInForm({ error, name }: { readonly error: ApiError | null; readonly
       </div>
     </>
   )
+}
+
+function explained({ code, message }: ApiError): string {
+  switch (code) {
+    case 'UNREACHABLE':
+      return 'The server cannot be reached. Try again in a moment.'
+    case 'RATE_LIMITED':
+      return 'Too many people signed in from here. The link is not spent: use it again in a minute.'
+    default:
+      return `${formatMessage(message)} Links work once and for ten minutes.`
+  }
 }

@@ -21,14 +21,20 @@ export interface BreakSectionProps {
   readonly selected: string | null
   readonly userId: string
   readonly onSelect: (view: BreakView) => void
+  /** How many there are; null: not known yet. */
+  readonly onCount: (count: number | null) => void
   /** What is shown instead of rows. */
   readonly nothing: ComponentChildren
 }
 
 /** Breaks of one filter. */
-export function BreakSection({ room, filter, title, selected, userId, onSelect, nothing }: BreakSectionProps) {
-  const list = useMemo(() => new BreakList(filter, (query) => api.breaks(room.id, { ...query, limit: PAGE })), [room, filter])
-  const { breaks, cursor, error, unseen } = useStore(list.state)
+export function BreakSection({ room, filter, title, selected, userId, onSelect, onCount, nothing }: BreakSectionProps) {
+  const list = useMemo(
+    // How many there are is told with the first page.
+    () => new BreakList(filter, (query) => api.breaks(room.id, { ...query, limit: PAGE, count: query.cursor === null ? 'true' : null })),
+    [room, filter],
+  )
+  const { breaks, cursor, count, error, unseen } = useStore(list.state)
   const claims = useStore(room.claims)
   useEffect(() => {
     void list.load('anew')
@@ -40,11 +46,13 @@ export function BreakSection({ room, filter, title, selected, userId, onSelect, 
     }
   }, [room, list])
 
+  useEffect(() => onCount(count), [count])
+
   if (error !== null && breaks === null) return <Failure error={error} onRetry={() => void list.load('anew')} />
   if (breaks === null) return title === null ? <Skeleton kind="rows" /> : null
   if (breaks.length === 0 && unseen === 0) return title === null ? nothing : null
   return (
-    <Group title={title} count={`${formatCount(breaks.length)}${cursor === null ? '' : '+'}`}>
+    <Group title={title} count={formatCount(count ?? breaks.length)}>
       {unseen > 0 && (
         <p class="work__news">
           <button type="button" class="button button--small button--news" onClick={() => void list.load('anew')}>
@@ -155,8 +163,8 @@ function BreakLine(props: {
               </span>
             )}
             {view.dueAt !== null && view.status === 'open' && (
-              <span class={`small nowrap${isOverdue(view, today()) ? ' is-overdue' : ' muted'}`}>
-                {isOverdue(view, today()) ? 'overdue since' : 'due'} {formatDate(view.dueAt.slice(0, 10))}
+              <span class={`break__due${isOverdue(view, today()) ? ' is-overdue' : ''}`}>
+                {isOverdue(view, today()) ? 'overdue' : 'due'} {formatDate(view.dueAt.slice(0, 10))}
               </span>
             )}
           </>

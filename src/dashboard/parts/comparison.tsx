@@ -1,7 +1,8 @@
 import type { ComponentChildren } from 'preact'
 import type { RecordView, Side } from '../../protocol/views.js'
-import { isEqual, subtract, sum } from '../decimal.js'
+import { sign } from '../decimal.js'
 import { currencyCode, formatAmount, formatCount, formatDate, formatDifference } from '../format.js'
+import { differenceOf, residualsOf } from '../tray.js'
 import { Marked } from './marked.js'
 
 /** Both sides of a match, field by field, with what differs marked. */
@@ -21,10 +22,8 @@ function Fields({ left, right }: { readonly left: RecordView; readonly right: Re
   const text = (record: RecordView, value: string | null) =>
     isText(value) ? <Marked text={value} others={record.side === 'left' ? texts.right : texts.left} /> : <Absent />
   const days = left.valueDate === null || right.valueDate === null ? 0 : daysBetween(left.valueDate, right.valueDate)
-  const isSameAmount =
-    left.amount !== null && right.amount !== null && isEqual(left.amount, right.amount) && left.currency === right.currency
-  const difference =
-    left.amount === null || right.amount === null || isEqual(left.amount, right.amount) ? null : subtract(left.amount, right.amount)
+  const difference = differenceOf(left, right)
+  const isSameAmount = difference !== null && sign(difference) === 0
   const hasAny = (field: 'reference' | 'counterparty' | 'memo' | 'externalId') => isText(left[field]) || isText(right[field])
   return (
     <table class="compare">
@@ -40,7 +39,7 @@ function Fields({ left, right }: { readonly left: RecordView; readonly right: Re
         </tr>
       </thead>
       <tbody>
-        <Field name="Amount" note={difference === null ? null : formatDifference(difference, left.currency)}>
+        <Field name="Amount" note={difference === null || isSameAmount ? null : formatDifference(difference, left.currency)}>
           {[left, right].map((record) => (
             <td key={record.side} class="compare__amount">
               <Money record={record} isSame={isSameAmount} />
@@ -87,13 +86,22 @@ function Field({ name, note, children }: { readonly name: string; readonly note:
 }
 
 function Group({ side, records }: { readonly side: Side; readonly records: readonly RecordView[] }) {
-  const amounts = records.map(({ amount }) => amount).filter((amount) => amount !== null)
-  const currency = records[0]?.currency ?? null
+  const sums = residualsOf({ left: records, right: [] })
+  const hasAmounts = records.some(({ amount }) => amount !== null)
   return (
     <section>
       <h2>
         <span class={`side side--${side}`}>{side}</span> {formatCount(records.length)} {records.length === 1 ? 'row' : 'rows'}
-        {amounts.length > 0 && <strong class="groups__sum">{formatAmount(sum(amounts), currency)}</strong>}
+        {hasAmounts && (
+          <span class="groups__sum">
+            {sums.map((sum) => (
+              <strong key={sum.currency} class="num">
+                {formatAmount(sum.left, sum.currency)}
+                <span class="code"> {currencyCode(sum.currency)}</span>
+              </strong>
+            ))}
+          </span>
+        )}
       </h2>
       <ul>
         {records.map((record) => (

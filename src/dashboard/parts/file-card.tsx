@@ -1,35 +1,11 @@
 import { useState } from 'preact/hooks'
-import type { Side, SourceView } from '../../protocol/views.js'
+import type { Side } from '../../protocol/views.js'
 import type { ApiError } from '../api.js'
 import { formatCount, formatDate, formatMessage } from '../format.js'
+import type { FileState } from '../importing.js'
 import { chooseReading, type Mapping, type Preview } from '../mapping.js'
 import { MappingForm } from './mapping-form.js'
 import { PreviewTable } from './preview-table.js'
-
-/**
- *   empty      no file                        → reading
- *   reading    the server guesses the columns → ready · refused
- *   ready      shown, can be corrected        → sending
- *   refused    an answer is needed, or the file is not usable → reading
- *   sending    on its way                     → imported · duplicate · ready (with the refusal)
- *   duplicate  these bytes are there already  → sending (again)
- */
-export type FileState =
-  | { readonly kind: 'empty' }
-  | { readonly kind: 'reading'; readonly file: File }
-  | {
-      readonly kind: 'ready'
-      readonly file: File
-      readonly preview: Preview
-      /** The mapping shown is being tried. */
-      readonly isReading: boolean
-      /** Why the mapping shown, or the import with it, did not work. */
-      readonly refusal: ApiError | null
-    }
-  | { readonly kind: 'refused'; readonly file: File; readonly mapping: Mapping; readonly error: ApiError }
-  | { readonly kind: 'sending'; readonly file: File; readonly share: number }
-  | { readonly kind: 'duplicate'; readonly file: File; readonly preview: Preview }
-  | { readonly kind: 'imported'; readonly file: File; readonly source: SourceView }
 
 export interface FileCardProps {
   readonly side: Side
@@ -93,6 +69,7 @@ function FileBody({ side, state, onFiles, onMapping, onAgain }: FileCardProps) {
                 {formatMessage(doubt.message)}
               </p>
             ))}
+          {state.refusal === null && <Rejected preview={state.preview} />}
           <MappingForm preview={state.preview} onChange={(mapping) => onMapping(state.file, mapping, state.preview)} />
           {state.refusal === null && <PreviewTable preview={state.preview} isReading={state.isReading} />}
         </>
@@ -126,6 +103,20 @@ function FileBody({ side, state, onFiles, onMapping, onAgain }: FileCardProps) {
       )
     }
   }
+}
+
+/** How many of the first rows cannot be read with these columns. */
+function Rejected({ preview: { rows } }: { readonly preview: Preview }) {
+  const count = rows.filter(({ outcome }) => outcome === 'rejected').length
+  if (count === 0) return null
+  const first = `of the first ${formatCount(rows.length)} rows`
+  return count === rows.length ? (
+    <p class="notice notice--bad">None {first} can be read like this. Correct the columns.</p>
+  ) : (
+    <p class="notice notice--wait">
+      {formatCount(count)} {first} cannot be read like this and would be left out.
+    </p>
+  )
 }
 
 /** Why a file is not read, and the readings to choose from where there are two. */

@@ -167,7 +167,13 @@ export function StartButton(props: {
     setBusy(false)
   }
   return (
-    <button type="button" class="button button--small" disabled={isBusy} onClick={() => void start()}>
+    <button
+      type="button"
+      class="button button--small"
+      disabled={isBusy}
+      title={props.like === undefined ? 'With the default rules' : 'With the rules of that job'}
+      onClick={() => void start()}
+    >
       {props.label}
     </button>
   )

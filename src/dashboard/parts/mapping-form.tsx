@@ -1,8 +1,21 @@
-import { type Column, columnsOf, DATE_FORMATS, FIELD_NAMES, type Mapping, type Preview, pickColumn, TEXT_FIELDS } from '../mapping.js'
+import {
+  type AmountShape,
+  type Column,
+  columnsOf,
+  DATE_FORMATS,
+  FIELD_NAMES,
+  type Mapping,
+  type Preview,
+  pickColumn,
+  shapeOf,
+  TEXT_FIELDS,
+  withShape,
+} from '../mapping.js'
 import { Choice } from './choice.js'
 
-const SHAPES: readonly (readonly ['one' | 'split', string])[] = [
+const SHAPES: readonly (readonly [AmountShape, string])[] = [
   ['one', 'one column'],
+  ['negated', 'one, sign reversed'],
   ['split', 'debit and credit'],
 ]
 const DECIMAL_MARKS: readonly (readonly ['.' | ',', string])[] = [
@@ -64,24 +77,24 @@ function DateField({ mapping, columns, onChange }: FieldProps) {
 
 function AmountField({ mapping, columns, onChange }: FieldProps) {
   const { amount } = mapping
-  const isSplit = amount !== undefined && 'debit' in amount
-  const setSplit = (split: boolean) => {
-    const [first, second] = columns
-    if (first === undefined) return
-    onChange({ ...mapping, amount: split ? { debit: first, credit: second ?? first } : { column: isSplit ? amount.debit : first } })
-  }
   return (
     <>
-      {isSplit ? (
+      <Choice
+        label="Amount is"
+        value={shapeOf(mapping)}
+        options={SHAPES}
+        onChange={(shape) => onChange(withShape(mapping, shape, columns))}
+      />
+      {amount !== undefined && 'debit' in amount ? (
         <>
           <ColumnSelect
-            label="Debit"
+            label="Debit (−)"
             columns={columns}
             value={amount.debit}
             onPick={(column) => onChange({ ...mapping, amount: { ...amount, debit: column } })}
           />
           <ColumnSelect
-            label="Credit"
+            label="Credit (+)"
             columns={columns}
             value={amount.credit}
             onPick={(column) => onChange({ ...mapping, amount: { ...amount, credit: column } })}
@@ -95,7 +108,6 @@ function AmountField({ mapping, columns, onChange }: FieldProps) {
           onPick={(column) => onChange({ ...mapping, amount: { ...(amount ?? {}), column } })}
         />
       )}
-      <Choice label="Amount is" value={isSplit ? 'split' : 'one'} options={SHAPES} onChange={(shape) => setSplit(shape === 'split')} />
       <Choice
         label="Decimal mark"
         value={mapping.decimal ?? '.'}

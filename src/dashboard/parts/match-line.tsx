@@ -1,3 +1,4 @@
+import type { Ref } from 'preact'
 import { useMemo } from 'preact/hooks'
 import type { RecordView, UserRef } from '../../protocol/views.js'
 import type { MatchDetail } from '../api.js'
@@ -57,7 +58,6 @@ export function MatchLine({ entry, details, rowIndex, isSelected, isMarked, mayD
 function PairCells({ row, details }: { readonly row: MatchRow; readonly details: Details<MatchDetail> }) {
   const { left, right, confidence, rule, currency, difference } = row
   const isSameAmount = left.amount !== null && right.amount !== null && isEqual(left.amount, right.amount)
-  const isSameDate = left.date === right.date
   const sides = [
     { side: left, other: right, name: 'left' },
     { side: right, other: left, name: 'right' },
@@ -74,11 +74,11 @@ function PairCells({ row, details }: { readonly row: MatchRow; readonly details:
           </>
         )}
       </td>
-      <td class="line__dates">
-        {sides.map(({ side, name }) => (
-          <span key={name}>{side.date !== null && (isSameDate ? formatDate(side.date) : <mark>{formatDate(side.date)}</mark>)}</span>
-        ))}
-      </td>
+      {left.date === null && right.date === null && rule !== MANUAL_RULE ? (
+        <LateDates id={row.id} details={details} />
+      ) : (
+        <Dates cell={null} left={left.date} right={right.date} />
+      )}
       {rule === MANUAL_RULE ? (
         <HandTexts row={row} details={details} />
       ) : (
@@ -99,6 +99,25 @@ function PairCells({ row, details }: { readonly row: MatchRow; readonly details:
         {difference !== null && formatDifference(difference, currency)}
       </td>
     </>
+  )
+}
+
+/** The engine did not compare them: they come with the rows. */
+function LateDates({ id, details }: { readonly id: string; readonly details: Details<MatchDetail> }) {
+  const { ref, value } = useDetail<MatchDetail, HTMLTableCellElement>(details, id)
+  const dateOf = (records: readonly RecordView[] = []) => (records.length === 1 ? (records[0]?.valueDate ?? null) : null)
+  return <Dates cell={ref} left={dateOf(value?.leftRecords)} right={dateOf(value?.rightRecords)} />
+}
+
+function Dates(props: { readonly cell: Ref<HTMLTableCellElement>; readonly left: string | null; readonly right: string | null }) {
+  const { cell, left, right } = props
+  return (
+    <td ref={cell} class="line__dates">
+      {[left, right].map((date, index) => (
+        // Left over right: they have no identity but their place.
+        <span key={index}>{date !== null && (left === right ? formatDate(date) : <mark>{formatDate(date)}</mark>)}</span>
+      ))}
+    </td>
   )
 }
 

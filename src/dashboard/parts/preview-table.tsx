@@ -12,23 +12,19 @@ export function PreviewTable({ preview, isReading }: { readonly preview: Preview
         <caption>First rows, as they will be stored</caption>
         <thead>
           <tr>
-            <th scope="col" class="preview__no">
-              #
+            <th scope="col">#</th>
+            <th scope="col">Date</th>
+            <th scope="col" class="preview__texts">
+              <span class="clip">Id · reference</span>
+              <span class="clip muted">Counterparty · memo</span>
             </th>
-            <th scope="col" class="preview__date">
-              Date
-            </th>
-            <th scope="col" class="preview__id">
-              Id, reference
-            </th>
-            <th scope="col">Counterparty, memo</th>
-            <th scope="col" class="preview__amount num">
+            <th scope="col" class="num">
               Amount
             </th>
           </tr>
         </thead>
         <tbody>
-          {preview.rows.slice(0, SHOWN).map((row) => (
+          {shownOf(preview.rows).map((row) => (
             <PreviewRow key={row.rowNo} row={row} />
           ))}
         </tbody>
@@ -44,7 +40,7 @@ function PreviewRow({ row }: { readonly row: ParsedRow }) {
     return (
       <tr class="is-rejected">
         <td>{row.rowNo}</td>
-        <td colSpan={4} title={problems}>
+        <td colSpan={3} title={problems}>
           Rejected: {problems}
         </td>
       </tr>
@@ -57,8 +53,14 @@ function PreviewRow({ row }: { readonly row: ParsedRow }) {
       <tr class={row.outcome === 'warning' ? 'is-warning' : undefined}>
         <td class="muted">{row.rowNo}</td>
         <td>{record.valueDate === null ? <span class="absent">none</span> : formatDate(record.valueDate)}</td>
-        <td title={id}>{id}</td>
-        <td title={text}>{text}</td>
+        <td class="preview__texts">
+          <span class="clip" title={id}>
+            {id}
+          </span>
+          <span class="clip muted" title={text}>
+            {text}
+          </span>
+        </td>
         <td class="num">
           {record.amount === null ? <span class="absent">none</span> : formatAmount(record.amount, record.currency)}
           <span class="code"> {currencyCode(record.currency)}</span>
@@ -67,11 +69,17 @@ function PreviewRow({ row }: { readonly row: ParsedRow }) {
       {row.outcome === 'warning' && (
         <tr class="preview__problem">
           <td />
-          <td colSpan={4}>{problems}</td>
+          <td colSpan={3}>{problems}</td>
         </tr>
       )}
     </>
   )
+}
+
+/** A few rows: those with a problem before others, all in their order. */
+function shownOf(rows: readonly ParsedRow[]): readonly ParsedRow[] {
+  const isFine = ({ outcome }: ParsedRow) => outcome === 'accepted'
+  return [...rows.filter((row) => !isFine(row)), ...rows.filter(isFine)].slice(0, SHOWN).sort((one, other) => one.rowNo - other.rowNo)
 }
 
 function joined(...parts: readonly (string | null)[]): string {

@@ -36,7 +36,11 @@ export function Tiles({
             <dt>Right</dt>
             <dd>{formatAmount(first.openRight, first.currency)}</dd>
           </dl>
-          {others.length > 0 && <span class="tile__note">and in {formatCount(others.length)} more currencies</span>}
+          {others.length > 0 && (
+            <span class="tile__note">
+              and in {formatCount(others.length)} more {others.length === 1 ? 'currency' : 'currencies'}
+            </span>
+          )}
         </div>
       )}
     </section>
