@@ -429,7 +429,7 @@ export const MUTANTS = [
     'a client that comes back does not say where it was',
     client,
   ],
-  ['client/call-queue.ts', 'if (result instanceof Promise)', 'if (false)', 'a handler that waits is not waited for', client],
+  ['client/call-queue.ts', "?.then === 'function'", "?.then === 'never'", 'a handler that waits is not waited for', client],
   [
     'client/state.ts',
     "if (state.phase !== 'joined' || state.position === null)",

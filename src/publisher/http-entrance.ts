@@ -3,6 +3,7 @@ import type { PublicationProblem, PublishReply } from '../protocol/publications.
 import type { Entrance } from './entrance.js'
 import type { Item } from './item.js'
 import { PublishError } from './publish-error.js'
+import { LONGEST_WAIT_MS } from './retry-delay.js'
 
 /** A token with the permission to publish; asked at the start and when the server takes the last one no more. */
 export type GetToken = () => string | Promise<string>
@@ -58,9 +59,11 @@ export class HttpEntrance implements Entrance {
     // Not AbortSignal.any of a timeout: on Node 20 the collector takes it away, and it never fires.
     const attempt = new AbortController()
     const abort = () => attempt.abort()
-    const timer = setTimeout(abort, this.#requestTimeoutMs)
+    const timer = setTimeout(abort, Math.min(this.#requestTimeoutMs, LONGEST_WAIT_MS))
     signal.addEventListener('abort', abort)
     try {
+      // While the token was asked for.
+      signal.throwIfAborted()
       const response = await fetch(new URL(`v1/projects/${project}/events`, this.#base), {
         method: 'POST',
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
@@ -104,7 +107,8 @@ function refusalOf({ status, retryAfter, body }: Answer): PublishError {
   const seconds = Number(retryAfter ?? Number.NaN)
   const retryAfterMs = Number.isFinite(seconds) ? Math.max(0, seconds * 1_000) : null
   if (typeof body?.code !== 'string') {
-    return new PublishError('UNREACHABLE', { message: `HTTP status ${status} without a problem document`, isRetryable, retryAfterMs })
+    const code = status === 413 ? 'TOO_LARGE' : 'UNREACHABLE'
+    return new PublishError(code, { message: `HTTP status ${status} without a problem document`, isRetryable, retryAfterMs })
   }
   return new PublishError(body.code as ErrorMessage['code'], {
     message: typeof body.detail === 'string' ? body.detail : `HTTP status ${status}`,

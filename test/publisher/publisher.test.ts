@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { newId } from '../../src/ids.js'
+import { HttpEntrance } from '../../src/publisher/http-entrance.js'
 import {
   type Publication,
   PublishError,
@@ -53,8 +54,8 @@ describe('[P3] [P4] over a server that fails, answers late, or answers and dies'
   })
   const cases = fc.record({
     calls: fc.array(call, { minLength: 1, maxLength: 24 }),
-    // A fresh token that is refused too is nothing that time heals.
-    faults: fc.array(fc.constantFrom(...FAULTS), { maxLength: 12 }).map((faults) => {
+    // A fresh token that is refused too is nothing that time heals, nor is a size.
+    faults: fc.array(fc.constantFrom(...FAULTS.filter((fault) => fault !== 'too large')), { maxLength: 12 }).map((faults) => {
       const expiry = faults.indexOf('token expired')
       return faults.filter((fault, index) => fault !== 'token expired' || index === expiry)
     }),
@@ -149,6 +150,9 @@ describe('a publisher', () => {
     ['nothing', [], 'events'],
     ['a list', [{ type: 'a.b', data: [] }], 'events[0].data'],
     ['what has no JSON', [event(), { type: 'a.b', data: { big: 1n } }], 'events[1].data'],
+    ['what is something else in JSON', [{ type: 'a.b', data: new Date(0) }], 'events[0].data'],
+    ['what is nothing in JSON', [{ type: 'a.b', data: { toJSON: () => undefined } }], 'events[0].data'],
+    ['a version that is no number', [{ type: 'a.b', data: {}, key: 'k', version: 1n }], 'events[0].version'],
   ])('refuses %s before it is sent', async (_, publications, path) => {
     await open()
     const failed = publisher.publish(PROJECT, publications as Publication[])
@@ -190,6 +194,13 @@ describe('a publisher', () => {
     ])
   })
 
+  test('refuses for its size only what is too large alone, not what went along with it', async () => {
+    await open(['too large', 'too large', 'none', 'too large', 'too large', 'none'])
+    const outcomes = ['a', 'b', 'c'].map((id) => publisher.publish(PROJECT, event(id)).catch((error: PublishError) => error.code))
+    expect(await Promise.all(outcomes)).toMatchObject([{ results: [{ seq: 1 }] }, 'TOO_LARGE', { results: [{ seq: 2 }] }])
+    expect(server.published.get(PROJECT)).toEqual(['a', 'c'])
+  })
+
   test('asks for another token once when the last one is taken no more; then it is refused', async () => {
     const token = vi.fn(() => 'nobody')
     await open([], { token })
@@ -204,6 +215,25 @@ describe('a publisher', () => {
     await done
     expect(server.published.get(PROJECT)).toEqual(['last words'])
     await expect(publisher.publish(PROJECT, event())).rejects.toMatchObject({ code: 'CLOSED' })
+  })
+
+  test('times without an end are none: a request and the end wait for as long as it takes', async () => {
+    await open(['busy', 'none'], { requestTimeoutMs: Number.POSITIVE_INFINITY })
+    const done = publisher.publish(PROJECT, event('last words'))
+    await publisher.close({ timeoutMs: Number.POSITIVE_INFINITY })
+    expect(await done).toMatchObject({ results: [{ seq: 1 }] })
+  })
+
+  test('sends nothing that was given up while it waited for its token', async () => {
+    await open()
+    const stop = new AbortController()
+    const token = async () => {
+      stop.abort()
+      return server.token
+    }
+    const entrance = new HttpEntrance({ url: server.url, token, requestTimeoutMs: 10_000 })
+    await expect(entrance.send(PROJECT, [], stop.signal)).rejects.toThrow(PublishError)
+    expect(server.requests).toEqual([])
   })
 
   test('is closed in time when nobody answers, and says what was not published', async () => {
@@ -222,5 +252,9 @@ describe('a wait before another attempt', () => {
     expect(ceilings).toEqual([99, 199, 399, 9_999])
     expect(retryDelayMs(3, null, RETRY, () => 0)).toBe(0)
     expect(retryDelayMs(1, 2_000, RETRY, () => 0.5)).toBe(2_050)
+  })
+
+  test('is no longer than a timer can be, whatever a server asks for', () => {
+    expect(retryDelayMs(1, 30 * 86_400_000, RETRY, () => 0)).toBe(2 ** 31 - 1)
   })
 })
