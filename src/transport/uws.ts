@@ -108,7 +108,9 @@ export class UwsTransport implements Transport {
     // What the route above yields: other paths, and what is no handshake.
     this.#app.any('/*', (response, request) => {
       const isHere = request.getUrl() === path
-      refuse(response, isHere ? NO_HANDSHAKE : { status: 404, code: 'NOT_FOUND', message: 'no live sessions here' })
+      const isUpgrade = request.getHeader('upgrade') !== ''
+      if (!isHere) refuse(response, { status: 404, code: 'NOT_FOUND', message: 'no live sessions here' })
+      else refuse(response, isUpgrade ? NO_HANDSHAKE : NO_UPGRADE)
     })
   }
 
@@ -367,6 +369,8 @@ class UwsSocket implements TransportSocket {
 }
 
 const NO_HANDSHAKE: Refusal = { status: 400, code: 'MALFORMED', message: 'this address speaks WebSocket only (RFC 6455)' }
+/** As the port of HTTP answers it. */
+const NO_UPGRADE: Refusal = { status: 426, code: 'UNSUPPORTED', message: 'this address speaks WebSocket only' }
 
 /** Answers as HTTP does, and lets nobody keep the connection. */
 function refuse(response: HttpResponse, { status, code, message }: Refusal): void {
@@ -377,6 +381,8 @@ function refuse(response: HttpResponse, { status, code, message }: Refusal): voi
     response.writeStatus(`${status} ${title}`)
     response.writeHeader('Content-Type', 'application/problem+json')
     response.writeHeader('X-Request-Id', requestId)
+    // RFC 9110 §15.5.22.
+    if (status === 426) response.writeHeader('Upgrade', 'websocket')
     response.end(body, true)
   })
 }

@@ -189,6 +189,11 @@ export function transportContract(name: string, create: (options: ContractOption
         expect((await dial({ Upgrade: 'h2c' })).status).toBe(400)
       })
 
+      test('[C1] what asks for no upgrade is told that it is needed: 426', async () => {
+        const client = await dial({ Connection: 'close', Upgrade: '', 'Sec-WebSocket-Version': '', 'Sec-WebSocket-Key': '' })
+        expect(client.status).toBe(426)
+      })
+
       test('[C3] who is not admitted is told why over HTTP, and cannot keep the connection', async () => {
         refusal = { status: 403, code: 'ORIGIN_FORBIDDEN', message: 'not from there' }
         const client = await dial()
