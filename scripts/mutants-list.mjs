@@ -2,7 +2,7 @@
 const S = 'test/sessions'
 const SESSIONS = {
   hub: [`${S}/hub.test.ts`],
-  joins: [`${S}/joins.test.ts`],
+  joins: [`${S}/joins.test.ts`, `${S}/snapshots.test.ts`, `${S}/lost-projects.test.ts`],
   resume: [`${S}/resume.test.ts`],
   backlog: [`${S}/backlog.test.ts`],
   sweep: [`${S}/sweep.test.ts`],
@@ -13,7 +13,7 @@ const SESSIONS = {
 }
 const { hub, joins, resume, backlog, sweep, expiry, rules, hello, drain } = SESSIONS
 const bus = ['test/bus/memory-bus.test.ts']
-const presence = [`${S}/presence.test.ts`]
+const presence = [`${S}/presence.test.ts`, `${S}/presence-processes.test.ts`]
 const claims = [`${S}/claims.test.ts`]
 const people = [...presence, ...claims, `${S}/people-random.test.ts`]
 // Several processes
