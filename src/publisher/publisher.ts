@@ -15,7 +15,7 @@ export interface HttpAccess {
   readonly url: string
   readonly token: GetToken
   readonly redisUrl?: never
-  /** After this long without an answer the outcome is unknown. Default 10 000. */
+  /** After this long without an answer, the token's included, the outcome is unknown. Default 10 000. */
   readonly requestTimeoutMs?: number
 }
 

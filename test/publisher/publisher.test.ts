@@ -121,7 +121,7 @@ describe('[P3] [P4] over a server that fails, answers late, or answers and dies'
 
 describe('a publisher', () => {
   test('gives each event its UUIDv7 before the first attempt, and repeats under it', async () => {
-    await open(['cut', 'answer lost'])
+    await open(['cut', 'answer lost'], { requestTimeoutMs: 10_000 })
     const { results } = await publisher.publish(PROJECT, event())
     const ids = server.requests.map(({ events }) => idOf(events[0]!))
     expect(ids).toEqual([ids[0], ids[0], ids[0]])
@@ -130,7 +130,7 @@ describe('a publisher', () => {
   })
 
   test('sends what comes while it lingers or waits for an answer together, and at most 1,000 and 1 MiB at once', async () => {
-    await open()
+    await open([], { requestTimeoutMs: 10_000 })
     const large = { type: 'order.paid', data: { text: 'x'.repeat(400_000) } }
     const calls = [...Array.from({ length: 1_200 }, () => event()), large, large, large].map((one) => publisher.publish(PROJECT, one))
     await Promise.all(calls)
@@ -195,7 +195,7 @@ describe('a publisher', () => {
   })
 
   test('refuses for its size only what is too large alone, not what went along with it', async () => {
-    await open(['too large', 'too large', 'none', 'too large', 'too large', 'none'])
+    await open(['too large', 'too large', 'none', 'too large', 'too large', 'none'], { requestTimeoutMs: 10_000 })
     const outcomes = ['a', 'b', 'c'].map((id) => publisher.publish(PROJECT, event(id)).catch((error: PublishError) => error.code))
     expect(await Promise.all(outcomes)).toMatchObject([{ results: [{ seq: 1 }] }, 'TOO_LARGE', { results: [{ seq: 2 }] }])
     expect(server.published.get(PROJECT)).toEqual(['a', 'c'])
@@ -206,6 +206,15 @@ describe('a publisher', () => {
     await open([], { token })
     await expect(publisher.publish(PROJECT, event())).rejects.toMatchObject({ code: 'TOKEN_EXPIRED', requestId: 'r1' })
     expect([token.mock.calls.length, server.requests.length]).toEqual([2, 2])
+  })
+
+  test('a token that does not come in time is a failed attempt, and is asked for anew', async () => {
+    const retries: Retry[] = []
+    let asked = 0
+    const token = () => (++asked === 1 ? new Promise<string>(() => {}) : server.token)
+    await open([], { token, onRetry: (retry) => retries.push(retry) })
+    await publisher.publish(PROJECT, event())
+    expect(retries[0]?.error).toMatchObject({ code: 'UNREACHABLE', message: 'there is no token' })
   })
 
   test('publishes what waits before it is closed', async () => {
