@@ -2,7 +2,7 @@
 const S = 'test/sessions'
 const SESSIONS = {
   hub: [`${S}/hub.test.ts`],
-  joins: [`${S}/joins.test.ts`],
+  joins: [`${S}/joins.test.ts`, `${S}/snapshots.test.ts`, `${S}/lost-projects.test.ts`],
   resume: [`${S}/resume.test.ts`],
   backlog: [`${S}/backlog.test.ts`],
   sweep: [`${S}/sweep.test.ts`],
@@ -13,14 +13,14 @@ const SESSIONS = {
 }
 const { hub, joins, resume, backlog, sweep, expiry, rules, hello, drain } = SESSIONS
 const bus = ['test/bus/memory-bus.test.ts']
-const presence = [`${S}/presence.test.ts`]
+const presence = [`${S}/presence.test.ts`, `${S}/presence-processes.test.ts`]
 const claims = [`${S}/claims.test.ts`]
 const people = [...presence, ...claims, `${S}/people-random.test.ts`]
 // Several processes
 const redisBus = ['test/bus/redis-bus.redis.test.ts']
 const epochs = ['test/bus/epochs.redis.test.ts']
 const outbox = ['test/bus/outbox.pg.test.ts']
-const queue = ['test/publishing/event-publisher.test.ts']
+const queue = ['test/publishing/publication-queue.test.ts']
 const probe = ['test/bus/probe.test.ts']
 const readiness = ['test/http/readiness.test.ts']
 const revocations = [`${S}/revocations.test.ts`]
@@ -430,7 +430,7 @@ export const MUTANTS = [
     'a client that comes back does not say where it was',
     client,
   ],
-  ['client/call-queue.ts', 'if (result instanceof Promise)', 'if (false)', 'a handler that waits is not waited for', client],
+  ['client/call-queue.ts', "?.then === 'function'", "?.then === 'never'", 'a handler that waits is not waited for', client],
   [
     'client/state.ts',
     "if (state.phase !== 'joined' || state.position === null)",

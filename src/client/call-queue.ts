@@ -31,8 +31,11 @@ export class CallQueue {
     for (let call = this.#calls.shift(); call; call = this.#calls.shift()) {
       try {
         const result = call()
-        if (result instanceof Promise) {
-          void result.catch(this.#onError).then(() => this.#callNext())
+        // A promise of any maker: pages and libraries have their own.
+        if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
+          void Promise.resolve(result)
+            .catch(this.#onError)
+            .then(() => this.#callNext())
           return
         }
       } catch (error) {

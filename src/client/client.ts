@@ -52,7 +52,14 @@ export class LiveClient {
     const { url, openSocket = openWebSocket, token, codec = jsonCodec, clock, watchWake = watchPage } = options
     const { onLink = () => {}, onError = (error) => console.error(error) } = options
     this.#onLink = onLink
-    this.#onError = onError
+    this.#onError = (error) => {
+      try {
+        onError(error)
+      } catch (thrown) {
+        // What waits behind the one that failed goes on.
+        console.error(thrown)
+      }
+    }
     this.#watchWake = watchWake
     this.#clock = { ...systemClock, ...clock }
     const settings: ConnectionSettings = {
@@ -62,7 +69,7 @@ export class LiveClient {
       codec: codec === 'msgpack' ? async () => (await import('./msgpack.js')).msgpackCodec : codec,
       clock: this.#clock,
       nextRef: () => ++this.#lastRef,
-      onError,
+      onError: this.#onError,
     }
     this.#switchboard = new Switchboard({
       settings,

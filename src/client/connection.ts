@@ -229,7 +229,10 @@ export class Connection {
   /** A timer for all that is heard: it asks when it is due how long ago the last was. */
   #watch(delayMs: number): void {
     this.#cancelWatch = this.#options.clock.after(delayMs, () => {
-      const leftMs = this.#heardAt + this.#silenceMs - this.#options.clock.now()
+      const now = this.#options.clock.now()
+      // The clock may have been set back.
+      this.#heardAt = Math.min(this.#heardAt, now)
+      const leftMs = this.#heardAt + this.#silenceMs - now
       if (leftMs > 0) this.#watch(leftMs)
       else this.#give(CLOSE_CODES.HEARTBEAT_TIMEOUT)
     })

@@ -112,6 +112,7 @@ export function describe({ phase, lostAt }: Link, session: LiveSession | null, n
       return session && { kind: 'live', ...session }
     default:
       if (lostAt === null) return { kind: 'connecting' }
-      return now - lostAt < SILENT_LOSS_MS ? null : { kind: 'reconnecting', lostAt }
+      // Before the loss: the clock was set back.
+      return now >= lostAt && now - lostAt < SILENT_LOSS_MS ? null : { kind: 'reconnecting', lostAt }
   }
 }

@@ -186,7 +186,8 @@ export class Membership implements Room {
     const { length } = new TextEncoder().encode(JSON.stringify(state))
     if (length > MAX_PRESENCE_STATE_BYTES)
       throw new RangeError(`the state of a presence (${length} bytes) may have ${MAX_PRESENCE_STATE_BYTES}`)
-    this.#presence = state
+    // What the caller makes of the object afterwards is not shown.
+    this.#presence = { ...state }
     // Otherwise behind the answer to the join, which carries it or is on its way.
     if (this.phase === 'joined') this.#showPresence()
   }

@@ -46,6 +46,8 @@ class Writer {
     else if (Array.isArray(value)) {
       this.#head(value.length, 0x90, 16, ARRAY_16 - 1)
       for (const item of value) this.value(item)
+    } else if (typeof (value as { readonly toJSON?: unknown } | null | undefined)?.toJSON === 'function') {
+      this.value((value as { toJSON(): unknown }).toJSON())
     } else if (typeof value === 'object' && value !== null) {
       const entries = Object.entries(value).filter(([, one]) => one !== undefined)
       this.#head(entries.length, 0x80, 16, MAP_16 - 1)

@@ -234,10 +234,10 @@ export class Room {
     if (latest.type !== 'job.progress') return
     this.#pending.set(latest.data.job.id, latest.data.job)
     if (this.#progressTimer !== undefined) return
-    const waitMs = Math.max(0, this.#shownAt + PROGRESS_INTERVAL_MS - Date.now())
+    const waitMs = Math.max(0, this.#shownAt + PROGRESS_INTERVAL_MS - performance.now())
     this.#progressTimer = setTimeout(() => {
       this.#progressTimer = undefined
-      this.#shownAt = Date.now()
+      this.#shownAt = performance.now()
       const news = [...this.#pending.values()]
       this.#pending = new Map()
       this.#change({ jobs: (jobs) => news.reduce(mergeJob, jobs) })

@@ -142,15 +142,7 @@ export function claimKey(target: string): string {
   return `claim/${target}`
 }
 
-/**
- * Body of an event for the bus and the outbox: JSON text that is encoded here, once in its life, and spliced into
- * frames from then on. `actor` is the id of the user who did it, null for the system itself.
- */
-export function eventBody<Type extends EventType>(_type: Type, data: EventData[Type], actor: string | null, trace?: string): string {
-  return JSON.stringify(trace === undefined ? { actor, data } : { actor, data, trace })
-}
-
-/** Body of a latest value for the bus; null data is a tombstone. */
+/** Body of a latest value for the bus: JSON text, encoded here once in its life and spliced into frames from then on. Null data is a tombstone. */
 export function latestBody<Type extends LatestType>(_type: Type, data: LatestData[Type] | null): string {
   return JSON.stringify({ data })
 }

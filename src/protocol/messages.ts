@@ -265,7 +265,5 @@ export const MAX_PRESENCE_STATE_BYTES = 1024
 /** How long a claim that says nothing else lasts, and the longest. */
 export const DEFAULT_CLAIM_TTL_MS = 30_000
 export const MAX_CLAIM_TTL_MS = 120_000
-/** Publications of one `publish` (P1). */
-export const MAX_PUBLICATIONS = 1_000
 /** Projects that a session may have joined (J1). */
 export const MAX_SESSION_PROJECTS = 100

@@ -3,6 +3,7 @@ import type { PublicationProblem, PublishReply } from '../protocol/publications.
 import type { Entrance } from './entrance.js'
 import type { Item } from './item.js'
 import { PublishError } from './publish-error.js'
+import { LONGEST_WAIT_MS } from './retry-delay.js'
 
 /** A token with the permission to publish; asked at the start and when the server takes the last one no more. */
 export type GetToken = () => string | Promise<string>
@@ -30,13 +31,9 @@ export class HttpEntrance implements Entrance {
 
   async send(project: string, items: readonly Item[], signal: AbortSignal): Promise<PublishReply> {
     const body = `{"events":[${items.map(textOf).join(',')}]}`
-    const token = this.#currentToken()
-    let answer = await this.#post(project, body, await token, signal)
-    if (answer.status === 401) {
-      // It may have expired on the way; batches of other projects may have noticed too.
-      if (this.#token === token) this.#token = null
-      answer = await this.#post(project, body, await this.#currentToken(), signal)
-    }
+    let answer = await this.#post(project, body, signal)
+    // It may have expired on the way.
+    if (answer.status === 401) answer = await this.#post(project, body, signal)
     if (answer.status !== 200) throw refusalOf(answer)
     return replyOf(answer, items.length)
   }
@@ -45,36 +42,45 @@ export class HttpEntrance implements Entrance {
     this.#token = null
   }
 
-  /** @throws PublishError `UNREACHABLE`; it is asked again then. */
-  #currentToken(): Promise<string> {
-    this.#token ??= (async () => this.#getToken())().catch((cause: unknown) => {
-      this.#token = null
-      throw new PublishError('UNREACHABLE', { message: 'there is no token', isRetryable: true, cause })
-    })
-    return this.#token
-  }
-
-  async #post(project: string, body: string, token: string, signal: AbortSignal): Promise<Answer> {
+  /** @throws PublishError `UNREACHABLE`. */
+  async #post(project: string, body: string, signal: AbortSignal): Promise<Answer> {
     // Not AbortSignal.any of a timeout: on Node 20 the collector takes it away, and it never fires.
     const attempt = new AbortController()
     const abort = () => attempt.abort()
-    const timer = setTimeout(abort, this.#requestTimeoutMs)
+    const timer = setTimeout(abort, Math.min(this.#requestTimeoutMs, LONGEST_WAIT_MS))
     signal.addEventListener('abort', abort)
+    this.#token ??= (async () => this.#getToken())()
+    const token = this.#token
+    let isTokenBad = true
     try {
+      const authorization = `Bearer ${await untilAborted(token, attempt.signal)}`
+      isTokenBad = false
       const response = await fetch(new URL(`v1/projects/${project}/events`, this.#base), {
         method: 'POST',
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        headers: { authorization, 'content-type': 'application/json' },
         body,
         signal: attempt.signal,
       })
+      isTokenBad = response.status === 401
       return { status: response.status, retryAfter: response.headers.get('retry-after'), body: parsed(await response.text()) }
     } catch (cause) {
-      throw new PublishError('UNREACHABLE', { message: `no answer from ${this.#base.host}`, isRetryable: true, cause })
+      const message = isTokenBad ? 'there is no token' : `no answer from ${this.#base.host}`
+      throw new PublishError('UNREACHABLE', { message, isRetryable: true, cause })
     } finally {
+      // Batches of other projects may have asked for another one already.
+      if (isTokenBad && this.#token === token) this.#token = null
       clearTimeout(timer)
       signal.removeEventListener('abort', abort)
     }
   }
+}
+
+/** The value of the promise, unless the signal comes first. */
+function untilAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    promise.then(resolve, reject)
+    signal.addEventListener('abort', () => reject(signal.reason))
+  })
 }
 
 interface Answer {
@@ -104,7 +110,8 @@ function refusalOf({ status, retryAfter, body }: Answer): PublishError {
   const seconds = Number(retryAfter ?? Number.NaN)
   const retryAfterMs = Number.isFinite(seconds) ? Math.max(0, seconds * 1_000) : null
   if (typeof body?.code !== 'string') {
-    return new PublishError('UNREACHABLE', { message: `HTTP status ${status} without a problem document`, isRetryable, retryAfterMs })
+    const code = status === 413 ? 'TOO_LARGE' : 'UNREACHABLE'
+    return new PublishError(code, { message: `HTTP status ${status} without a problem document`, isRetryable, retryAfterMs })
   }
   return new PublishError(body.code as ErrorMessage['code'], {
     message: typeof body.detail === 'string' ? body.detail : `HTTP status ${status}`,

@@ -30,19 +30,22 @@ const ENVELOPE_BYTES = 64
 export function makeItem(publication: Publication): Item | ItemFault {
   const { type, data, key } = publication
   const isLatest = key !== undefined
+  const version = publication.key === undefined ? null : (publication.version ?? null)
   if (typeof type !== 'string') return { path: 'type', message: 'must be text' }
-  if (!(isLatest && data === null) && (typeof data !== 'object' || data === null || Array.isArray(data))) {
-    return { path: 'data', message: isLatest ? 'must be an object, or null for gone' : 'must be an object' }
-  }
-  let text: string
+  if (version !== null && typeof version !== 'number') return { path: 'version', message: 'must be a number' }
+  // Of what has no JSON, a function for one, there is none.
+  let text: string | undefined
   try {
     text = JSON.stringify(data)
   } catch (error) {
     return { path: 'data', message: `has no JSON: ${(error as Error).message}` }
   }
+  if (text === undefined || !(text.startsWith('{') || (isLatest && text === 'null'))) {
+    return { path: 'data', message: isLatest ? 'must be an object, or null for gone' : 'must be an object' }
+  }
   if (isTooDeep(text, MAX_DATA_DEPTH)) return { path: 'data', message: `must be nested at most ${MAX_DATA_DEPTH} deep, itself included` }
   const name = isLatest ? key : (publication.id ?? newId())
   if (typeof name !== 'string') return { path: isLatest ? 'key' : 'id', message: 'must be text' }
   const bytes = Buffer.byteLength(text) + Buffer.byteLength(JSON.stringify([type, name])) + ENVELOPE_BYTES
-  return { kind: isLatest ? 'latest' : 'event', type, name, version: isLatest ? (publication.version ?? null) : null, data: text, bytes }
+  return { kind: isLatest ? 'latest' : 'event', type, name, version, data: text, bytes }
 }

@@ -109,6 +109,7 @@ export class ProjectQueue {
     } catch (failure) {
       if (this.#isAbandoned) return true
       const error = asPublishError(failure)
+      if (error.code === 'TOO_LARGE' && this.#halve()) return true
       if (!error.isRetryable) {
         this.#sending = rejected(this.#sending, error)
         return true
@@ -118,6 +119,15 @@ export class ProjectQueue {
       await pause(delayMs, this.#attempt.signal)
       return false
     }
+  }
+
+  /** Something on the way takes less at once: the second half of the calls waits. False for one call, which is too large by itself. */
+  #halve(): boolean {
+    const calls = [...new Set(this.#sending.map(({ call }) => call))]
+    const later = calls.slice(Math.ceil(calls.length / 2))
+    this.#calls.unshift(...later)
+    this.#sending = this.#sending.filter(({ call }) => !later.includes(call))
+    return later.length > 0
   }
 }
 

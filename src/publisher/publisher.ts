@@ -7,7 +7,7 @@ import { type Item, makeItem } from './item.js'
 import { MAX_BATCH_BYTES, ProjectQueue, type PublishCall, type Retry } from './project-queue.js'
 import { PublishError } from './publish-error.js'
 import { RedisEntrance } from './redis-entrance.js'
-import { RETRY, type RetryLimits } from './retry-delay.js'
+import { LONGEST_WAIT_MS, RETRY, type RetryLimits } from './retry-delay.js'
 
 /** Over HTTP: rights, rates and reserved names are those of the token. */
 export interface HttpAccess {
@@ -15,7 +15,7 @@ export interface HttpAccess {
   readonly url: string
   readonly token: GetToken
   readonly redisUrl?: never
-  /** After this long without an answer the outcome is unknown. Default 10 000. */
+  /** After this long without an answer, the token's included, the outcome is unknown. Default 10 000. */
   readonly requestTimeoutMs?: number
 }
 
@@ -124,7 +124,7 @@ export class Publisher {
     for (const queue of this.#queues.values()) queue.flush()
     let timer: NodeJS.Timeout | undefined
     const deadline = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, timeoutMs)
+      timer = setTimeout(resolve, Math.min(timeoutMs, LONGEST_WAIT_MS))
     })
     await Promise.race([this.#untilEmpty(), deadline])
     clearTimeout(timer)

@@ -7,6 +7,8 @@ export interface RetryLimits {
 
 export const RETRY = { minDelayMs: 100, maxDelayMs: 10_000 } satisfies RetryLimits
 const MULTIPLIER = 2
+/** The longest that a timer waits: what is above is over at once. */
+export const LONGEST_WAIT_MS = 2 ** 31 - 1
 
 /**
  * Milliseconds to wait after failure `failures` (1 = the first): full jitter, uniform(0, min(max, min × 2^(failures - 1))), after what the
@@ -14,5 +16,5 @@ const MULTIPLIER = 2
  */
 export function retryDelayMs(failures: number, retryAfterMs: number | null, limits: RetryLimits, random: () => number): number {
   const ceiling = Math.min(limits.maxDelayMs, limits.minDelayMs * MULTIPLIER ** Math.min(failures - 1, 30))
-  return (retryAfterMs ?? 0) + Math.floor(random() * ceiling)
+  return Math.min(LONGEST_WAIT_MS, (retryAfterMs ?? 0) + Math.floor(random() * ceiling))
 }

@@ -54,6 +54,8 @@ export interface TokenAuthorityOptions {
 }
 
 const MIN_SECRET_BYTES = 32
+/** What a token says beyond that (milliseconds for seconds, mostly) cannot be written in RFC 3339, and far enough beyond it is no date at all. */
+const LATEST_EXPIRY = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 /** Audiences of what is signed by the same key, but good for one purpose only. */
 const SIGN_IN_AUDIENCE = 'tallyroom:sign-in'
 const TICKET_AUDIENCE = 'tallyroom:ticket'
@@ -118,7 +120,7 @@ export class TokenAuthority {
       admin: tallyroom?.admin ?? false,
       projects: tallyroom?.projects ?? {},
       publish: tallyroom?.publish ?? [],
-      expiresAt: exp * 1000,
+      expiresAt: Math.min(exp * 1000, LATEST_EXPIRY),
       credential: null,
     }
   }

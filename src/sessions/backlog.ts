@@ -1,5 +1,6 @@
 import type { ServerMessage } from '../protocol/messages.js'
 import type { Frames } from '../transport/transport.js'
+import { bytesOf } from './frames.js'
 
 /** A message that a slow session gets when it has drained. */
 export interface KeptMessage {
@@ -41,7 +42,7 @@ export class Backlog {
   /** `overflow`: more is due than anybody keeps for one session. */
   keep(kept: KeptMessage): 'kept' | 'overflow' {
     const key = keyOf(kept.message)
-    this.#keptBytes += bytesOf(kept) - bytesOf(this.#kept.get(key))
+    this.#keptBytes += bytesOf(kept.frames.messages) - bytesOf(this.#kept.get(key)?.frames.messages ?? [])
     // Behind what has come since the older one.
     this.#kept.delete(key)
     this.#kept.set(key, kept)
@@ -73,8 +74,4 @@ function keyOf(message: ServerMessage): string {
   const ref = 'ref' in message ? message.ref : ''
   const project = 'project' in message ? message.project : ''
   return `${message.type} ${project} ${ref}`
-}
-
-function bytesOf(kept: KeptMessage | undefined): number {
-  return kept?.frames.messages.reduce((sum, message) => sum + Buffer.byteLength(message), 0) ?? 0
 }

@@ -13,6 +13,11 @@ export class LatestValues {
   /** Keys whose value is gone. */
   readonly #gone = new Set<string>()
 
+  /** Keys that are known to be gone. */
+  get gone(): number {
+    return this.#gone.size
+  }
+
   /** Takes what a flush brought. `tombstones`: whether what is gone stays known, for who has yet to be told. */
   apply(changed: readonly News<BusLatest>[], flushNo: number, tombstones: 'kept' | 'forgotten'): void {
     for (const news of changed) {

@@ -1,4 +1,4 @@
-import type { Bus, BusEvent, BusLatest, BusMessage, BusState } from '../bus/bus.js'
+import { type Bus, type BusEvent, type BusLatest, type BusMessage, type BusState, MAX_LIVE_KEYS } from '../bus/bus.js'
 import type { ProjectId } from '../ids.js'
 import type { LiveMetrics, ResumeSource } from '../metrics/live-metrics.js'
 import type { Codec, Encoded } from '../protocol/codec.js'
@@ -86,6 +86,8 @@ interface Welcome {
 const JOINED_BYTES = 1_024
 /** Events inside a `joined`, in bytes: each session gets a copy of its own, whereas the pages behind it are shared by all. */
 const JOINED_EVENTS_BYTES = 64 * 1024
+/** Values that are gone and are remembered for who has yet to be told: as many as may live. */
+const MAX_TOMBSTONES = MAX_LIVE_KEYS
 
 /**
  * One project in this process and who hears it. A member begins with a `joined`, then gets what is missing in pages, each after the one
@@ -108,7 +110,7 @@ export class Room {
   constructor(options: RoomOptions) {
     this.#options = options
     this.project = options.project
-    this.#feed = new Feed({ ...options, keepsTombstones: () => this.#cursors.size > 0 })
+    this.#feed = new Feed({ ...options, keepsTombstones: () => this.#keepsTombstones() })
     this.#stream = new StreamPages(options)
     this.#welcomes = new ShortMemory(options.clock)
     this.#pages = new ShortMemory(options.clock)
@@ -209,6 +211,12 @@ export class Room {
     this.#stream.clear()
     this.#welcomes.clear()
     this.#pages.clear()
+  }
+
+  /** Whether somebody has yet to be told what is gone. Who does not read is not waited for without end: it joins again. */
+  #keepsTombstones(): boolean {
+    if (this.#feed.latest.gone > MAX_TOMBSTONES) for (const member of this.#cursors.keys()) this.#options.onLagging(member)
+    return this.#cursors.size > 0
   }
 
   /** Null: not from there (J3, J4). */

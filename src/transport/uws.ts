@@ -1,7 +1,6 @@
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket, us_socket_context_t, WebSocket } from 'uWebSockets.js'
-import { STATUS_CODES } from 'node:http'
 import { UsageError } from '../errors.js'
-import { newId } from '../ids.js'
+import { answerOf, NO_HANDSHAKE, NO_UPGRADE, WRONG_PATH, wrongSubprotocol } from './refusals.js'
 import {
   type Frames,
   type Message,
@@ -108,7 +107,8 @@ export class UwsTransport implements Transport {
     // What the route above yields: other paths, and what is no handshake.
     this.#app.any('/*', (response, request) => {
       const isHere = request.getUrl() === path
-      refuse(response, isHere ? NO_HANDSHAKE : { status: 404, code: 'NOT_FOUND', message: 'no live sessions here' })
+      const isUpgrade = request.getHeader('upgrade') !== ''
+      refuse(response, !isHere ? WRONG_PATH : isUpgrade ? NO_HANDSHAKE : NO_UPGRADE)
     })
   }
 
@@ -199,10 +199,8 @@ export class UwsTransport implements Transport {
     const subprotocol = this.#subprotocolOf(header('sec-websocket-protocol'))
     const isHandshake = header('upgrade')?.toLowerCase() === 'websocket' && header('sec-websocket-version') === '13'
     if (!isHandshake) refuse(response, NO_HANDSHAKE)
-    else if (subprotocol === null) {
-      const message = `offer one of the subprotocols ${this.#options.subprotocols.join(', ')}, or none`
-      refuse(response, { status: 400, code: 'MALFORMED', message })
-    } else {
+    else if (subprotocol === null) refuse(response, wrongSubprotocol(this.#options.subprotocols))
+    else {
       const refusal = this.#handler?.admit(shown)
       if (refusal) refuse(response, refusal)
       else {
@@ -366,17 +364,12 @@ class UwsSocket implements TransportSocket {
   }
 }
 
-const NO_HANDSHAKE: Refusal = { status: 400, code: 'MALFORMED', message: 'this address speaks WebSocket only (RFC 6455)' }
-
-/** Answers as HTTP does, and lets nobody keep the connection. */
-function refuse(response: HttpResponse, { status, code, message }: Refusal): void {
-  const requestId = newId()
-  const title = STATUS_CODES[status] ?? ''
-  const body = JSON.stringify({ type: `urn:tallyroom:error:${code}`, title, status, detail: message, code, requestId })
+/** Answers over HTTP, and lets nobody keep the connection. */
+function refuse(response: HttpResponse, refusal: Refusal): void {
+  const { status, headers, body } = answerOf(refusal)
   response.cork(() => {
-    response.writeStatus(`${status} ${title}`)
-    response.writeHeader('Content-Type', 'application/problem+json')
-    response.writeHeader('X-Request-Id', requestId)
+    response.writeStatus(status)
+    for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value)
     response.end(body, true)
   })
 }

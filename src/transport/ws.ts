@@ -1,7 +1,7 @@
-import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
-import { newId } from '../ids.js'
+import { answerOf, WRONG_PATH, wrongSubprotocol } from './refusals.js'
 import {
   type Frames,
   type Message,
@@ -161,13 +161,11 @@ class WsTransport implements Transport {
 
   #refusalOf(request: IncomingMessage): Refusal | null {
     const path = (request.url ?? '').split('?', 1)[0]
-    if (path !== this.#options.path) return { status: 404, code: 'NOT_FOUND', message: 'no live sessions here' }
-    if (this.#speaks(request.headers['sec-websocket-protocol'])) return null
-    return { status: 400, code: 'MALFORMED', message: `offer one of the subprotocols ${this.#options.subprotocols.join(', ')}, or none` }
-  }
-
-  #speaks(offered: string | undefined): boolean {
-    return offered === undefined || offered.split(',').some((name) => this.#options.subprotocols.includes(name.trim()))
+    if (path !== this.#options.path) return WRONG_PATH
+    const { subprotocols } = this.#options
+    const offered = request.headers['sec-websocket-protocol']
+    const isOurs = offered === undefined || offered.split(',').some((name) => subprotocols.includes(name.trim()))
+    return isOurs ? null : wrongSubprotocol(subprotocols)
   }
 
   #open(ws: Attached, duplex: Duplex, request: UpgradeRequest): void {
@@ -345,18 +343,11 @@ class WsSocket implements TransportSocket {
   }
 }
 
-/** Answers as HTTP does, and lets nobody keep the connection. */
-function refuse(duplex: Duplex, { status, code, message }: Refusal): void {
-  const requestId = newId()
-  const title = STATUS_CODES[status] ?? ''
-  const body = JSON.stringify({ type: `urn:tallyroom:error:${code}`, title, status, detail: message, code, requestId })
-  const head = [
-    `HTTP/1.1 ${status} ${title}`,
-    'Connection: close',
-    'Content-Type: application/problem+json',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    `X-Request-Id: ${requestId}`,
-  ]
+/** Answers over HTTP, and lets nobody keep the connection. */
+function refuse(duplex: Duplex, refusal: Refusal): void {
+  const { status, headers, body } = answerOf(refusal)
+  const all = { Connection: 'close', ...headers, 'Content-Length': Buffer.byteLength(body) }
+  const head = [`HTTP/1.1 ${status}`, ...Object.entries(all).map(([name, value]) => `${name}: ${value}`)]
   duplex.once('finish', () => duplex.destroy())
   duplex.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }

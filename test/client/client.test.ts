@@ -274,6 +274,24 @@ describe('when it wakes up', () => {
     expect(fixture.links.map(({ kind }) => kind)).toEqual(['connecting', 'live', 'live'])
   })
 
+  test('a clock that is set back by weeks neither keeps a dead connection nor hides that it is lost', async () => {
+    const { clock } = fixture
+    let setBackMs = 0
+    fixture = new ClientFixture({
+      clock: { now: () => clock.today() - setBackMs, random: () => 0.5, after: (ms, callback) => clock.after(ms, callback) },
+    })
+    await fixture.open()
+    setBackMs = 60 * 86_400_000
+    await clock.advance(70_000)
+    expect(fixture.client.link.kind).toBe('live')
+    setBackMs *= 2
+    await clock.advance(2_000)
+    expect(fixture.sockets).toHaveLength(2)
+    expect(fixture.links.at(-1)).toMatchObject({ kind: 'reconnecting' })
+    expect(await fixture.close()).toBe(0)
+    expect(clock.pending).toBe(0)
+  })
+
   test('a network that comes back makes every connection one that may be dead', async () => {
     await fixture.openRoom()
     fixture.wake('online')

@@ -40,6 +40,9 @@ describe('MessagePack of the client', () => {
 
   test('leaves out what JSON leaves out, and refuses to read what is none', () => {
     expect(unpack(encode({ a: undefined, b: [undefined, Number.NaN], c: -0 }))).toEqual({ b: [null, null], c: -0 })
+    // A date, for one, is what it is in JSON.
+    const at = new Date(0)
+    expect(unpack(encode({ at, list: [at] }))).toEqual(JSON.parse(JSON.stringify({ at, list: [at] })))
     expect(() => msgpackCodec.decode(Uint8Array.of(0x81, 0xa1))).toThrow(TypeError)
   })
 })

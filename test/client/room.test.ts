@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { ClaimedError, type People, type Room } from '../../src/client/index.js'
 import { settle } from '../sessions/fake-clock.js'
 import { ClientFixture, deliver, event, type FakeSocket, joined, position, value } from './client-fixture.js'
@@ -79,6 +79,41 @@ describe('a room', () => {
     expect(fixture.errors.map((error) => (error as Error).message)).toEqual(['cannot 8', 'cannot 9', 'cannot wait', 'cannot 10'])
   })
 
+  test('[D3] a promise of any maker is awaited, and what it is rejected with is told', async () => {
+    const heard: number[] = []
+    let reject: (error: Error) => void = () => {}
+    room.on('demo.event', ({ seq }) => {
+      heard.push(seq)
+      // As libraries have them, and pages that replace the global one.
+      // biome-ignore lint/suspicious/noThenProperty: that is what makes it one
+      return { then: (_: unknown, onRejected: (error: Error) => void) => (reject = onRejected) }
+    })
+    socket.receive(deliver([event(8), event(9)]))
+    await settle()
+    expect(heard).toEqual([8])
+    reject(new Error('cannot'))
+    await settle()
+    expect([heard, fixture.errors]).toEqual([[8, 9], [new Error('cannot')]])
+  })
+
+  test('[D3] an onError that throws stops no handler', async () => {
+    const told = vi.spyOn(console, 'error').mockReturnValue()
+    fixture.errors.push = () => {
+      throw new Error('nobody to tell')
+    }
+    const heard: number[] = []
+    room.on('demo.event', ({ seq }) => {
+      heard.push(seq)
+      if (seq === 8) throw new Error('at once')
+      return Promise.reject(new Error('later'))
+    })
+    socket.receive(deliver([event(8), event(9), event(10)]))
+    await settle()
+    expect(heard).toEqual([8, 9, 10])
+    expect(told).toHaveBeenCalledWith(new Error('nobody to tell'))
+    told.mockRestore()
+  })
+
   test('[D3] what comes again in another epoch is not handled again, also when the room was left between', () => {
     socket.receive(deliver([event(8), event(9)]))
     rejoin(1, { mode: 'snapshot', position: position(1, 'b') })
@@ -157,6 +192,18 @@ describe('a room', () => {
     expect(next.sent).toHaveLength(1)
     next.receive(joined(fixture.joinOf(next).ref, 7))
     expect(next.sent.at(-1)).toMatchObject({ type: 'presence', state: { page: 'jobs' } })
+    // One object for all that was ever shown.
+    const state = { page: 'records' }
+    room.setPresence(state)
+    next.drop(1006)
+    await fixture.clock.advance(1_000)
+    const third = fixture.sockets[2]!
+    third.welcome()
+    expect(fixture.joinOf(third)).toMatchObject({ presence: { page: 'records' } })
+    state.page = 'rules'
+    room.setPresence(state)
+    third.receive(joined(fixture.joinOf(third).ref, 7))
+    expect(third.sent.at(-1)).toMatchObject({ type: 'presence', state: { page: 'rules' } })
     expect(() => room.setPresence({ pad: 'x'.repeat(1_014) })).not.toThrow()
     expect(() => room.setPresence({ pad: 'ü'.repeat(508) })).toThrow('the state of a presence (1026 bytes) may have 1024')
   })

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { ERRORS } from '../../src/errors.js'
 import { CLOSE_CODES, shouldReconnect } from '../../src/protocol/close-codes.js'
-import { clientMessageSchema, serverMessageSchema } from '../../src/protocol/schemas.js'
+import { clientMessageSchema, parseClientFrame, serverMessageSchema } from '../../src/protocol/schemas.js'
 import { WIRE_CHANGES } from '../../src/protocol/version.js'
 
 const wire = JSON.stringify({ client: z.toJSONSchema(clientMessageSchema), server: z.toJSONSchema(serverMessageSchema) }, null, 2)
@@ -15,6 +15,11 @@ test('the wire is the one that version.ts tells of', async () => {
 for a client of yesterday (compatible, or a new version), then run vitest -u: the difference of wire.snap shows what changed.`
   expect(told?.schema, hint).toBe(schema)
   await expect(`${wire}\n`).toMatchFileSnapshot('wire.snap')
+})
+
+test('[C5] joins in a hello are counted before one of them is judged: thousands that are none cost no more', () => {
+  const joins = Array.from({ length: 20_000 }, () => ({}))
+  expect(parseClientFrame({ type: 'hello', joins })).toEqual({ kind: 'too-many-joins', ref: null })
 })
 
 test('[§7] every close code of an error is in the table of close codes, and reconnects unless something has to change first', () => {

@@ -11,6 +11,7 @@ export const FAULTS = [
   'busy',
   'slow down',
   'token expired',
+  'too large',
   'cut',
   // It is published, or stored for later, and the answer says something else, or never comes.
   'broken',
@@ -96,6 +97,8 @@ export class FaultyServer {
     )
     if (fault === 'busy') return problem(response, 503, 'DRAINING')
     if (fault === 'slow down') return problem(response.setHeader('retry-after', '0.001'), 429, 'RATE_LIMITED')
+    // Something between that takes less at once than we do.
+    if (fault === 'too large') return void response.writeHead(413).end('<html>')
     if (fault === 'cut') return void response.destroy()
     if (faulty.length > 0) return problem(response, 422, 'INVALID', faulty)
     if (fault === 'late') {

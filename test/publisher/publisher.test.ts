@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { newId } from '../../src/ids.js'
+import { HttpEntrance } from '../../src/publisher/http-entrance.js'
 import {
   type Publication,
   PublishError,
@@ -53,8 +54,8 @@ describe('[P3] [P4] over a server that fails, answers late, or answers and dies'
   })
   const cases = fc.record({
     calls: fc.array(call, { minLength: 1, maxLength: 24 }),
-    // A fresh token that is refused too is nothing that time heals.
-    faults: fc.array(fc.constantFrom(...FAULTS), { maxLength: 12 }).map((faults) => {
+    // A fresh token that is refused too is nothing that time heals, nor is a size.
+    faults: fc.array(fc.constantFrom(...FAULTS.filter((fault) => fault !== 'too large')), { maxLength: 12 }).map((faults) => {
       const expiry = faults.indexOf('token expired')
       return faults.filter((fault, index) => fault !== 'token expired' || index === expiry)
     }),
@@ -120,7 +121,7 @@ describe('[P3] [P4] over a server that fails, answers late, or answers and dies'
 
 describe('a publisher', () => {
   test('gives each event its UUIDv7 before the first attempt, and repeats under it', async () => {
-    await open(['cut', 'answer lost'])
+    await open(['cut', 'answer lost'], { requestTimeoutMs: 10_000 })
     const { results } = await publisher.publish(PROJECT, event())
     const ids = server.requests.map(({ events }) => idOf(events[0]!))
     expect(ids).toEqual([ids[0], ids[0], ids[0]])
@@ -129,7 +130,7 @@ describe('a publisher', () => {
   })
 
   test('sends what comes while it lingers or waits for an answer together, and at most 1,000 and 1 MiB at once', async () => {
-    await open()
+    await open([], { requestTimeoutMs: 10_000 })
     const large = { type: 'order.paid', data: { text: 'x'.repeat(400_000) } }
     const calls = [...Array.from({ length: 1_200 }, () => event()), large, large, large].map((one) => publisher.publish(PROJECT, one))
     await Promise.all(calls)
@@ -149,6 +150,9 @@ describe('a publisher', () => {
     ['nothing', [], 'events'],
     ['a list', [{ type: 'a.b', data: [] }], 'events[0].data'],
     ['what has no JSON', [event(), { type: 'a.b', data: { big: 1n } }], 'events[1].data'],
+    ['what is something else in JSON', [{ type: 'a.b', data: new Date(0) }], 'events[0].data'],
+    ['what is nothing in JSON', [{ type: 'a.b', data: { toJSON: () => undefined } }], 'events[0].data'],
+    ['a version that is no number', [{ type: 'a.b', data: {}, key: 'k', version: 1n }], 'events[0].version'],
   ])('refuses %s before it is sent', async (_, publications, path) => {
     await open()
     const failed = publisher.publish(PROJECT, publications as Publication[])
@@ -190,11 +194,27 @@ describe('a publisher', () => {
     ])
   })
 
+  test('refuses for its size only what is too large alone, not what went along with it', async () => {
+    await open(['too large', 'too large', 'none', 'too large', 'too large', 'none'], { requestTimeoutMs: 10_000 })
+    const outcomes = ['a', 'b', 'c'].map((id) => publisher.publish(PROJECT, event(id)).catch((error: PublishError) => error.code))
+    expect(await Promise.all(outcomes)).toMatchObject([{ results: [{ seq: 1 }] }, 'TOO_LARGE', { results: [{ seq: 2 }] }])
+    expect(server.published.get(PROJECT)).toEqual(['a', 'c'])
+  })
+
   test('asks for another token once when the last one is taken no more; then it is refused', async () => {
     const token = vi.fn(() => 'nobody')
     await open([], { token })
     await expect(publisher.publish(PROJECT, event())).rejects.toMatchObject({ code: 'TOKEN_EXPIRED', requestId: 'r1' })
     expect([token.mock.calls.length, server.requests.length]).toEqual([2, 2])
+  })
+
+  test('a token that does not come in time is a failed attempt, and is asked for anew', async () => {
+    const retries: Retry[] = []
+    let asked = 0
+    const token = () => (++asked === 1 ? new Promise<string>(() => {}) : server.token)
+    await open([], { token, onRetry: (retry) => retries.push(retry) })
+    await publisher.publish(PROJECT, event())
+    expect(retries[0]?.error).toMatchObject({ code: 'UNREACHABLE', message: 'there is no token' })
   })
 
   test('publishes what waits before it is closed', async () => {
@@ -204,6 +224,25 @@ describe('a publisher', () => {
     await done
     expect(server.published.get(PROJECT)).toEqual(['last words'])
     await expect(publisher.publish(PROJECT, event())).rejects.toMatchObject({ code: 'CLOSED' })
+  })
+
+  test('times without an end are none: a request and the end wait for as long as it takes', async () => {
+    await open(['busy', 'none'], { requestTimeoutMs: Number.POSITIVE_INFINITY })
+    const done = publisher.publish(PROJECT, event('last words'))
+    await publisher.close({ timeoutMs: Number.POSITIVE_INFINITY })
+    expect(await done).toMatchObject({ results: [{ seq: 1 }] })
+  })
+
+  test('sends nothing that was given up while it waited for its token', async () => {
+    await open()
+    const stop = new AbortController()
+    const token = async () => {
+      stop.abort()
+      return server.token
+    }
+    const entrance = new HttpEntrance({ url: server.url, token, requestTimeoutMs: 10_000 })
+    await expect(entrance.send(PROJECT, [], stop.signal)).rejects.toThrow(PublishError)
+    expect(server.requests).toEqual([])
   })
 
   test('is closed in time when nobody answers, and says what was not published', async () => {
@@ -222,5 +261,9 @@ describe('a wait before another attempt', () => {
     expect(ceilings).toEqual([99, 199, 399, 9_999])
     expect(retryDelayMs(3, null, RETRY, () => 0)).toBe(0)
     expect(retryDelayMs(1, 2_000, RETRY, () => 0.5)).toBe(2_050)
+  })
+
+  test('is no longer than a timer can be, whatever a server asks for', () => {
+    expect(retryDelayMs(1, 30 * 86_400_000, RETRY, () => 0)).toBe(2 ** 31 - 1)
   })
 })

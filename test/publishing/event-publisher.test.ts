@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { MAX_NAME_BYTES, MAX_TYPE_BYTES } from '../../src/bus/bus.js'
 import { MemoryBus } from '../../src/bus/memory-bus.js'
-import { AppError } from '../../src/errors.js'
+import type { AppError } from '../../src/errors.js'
 import { type JobId, newId, type ProjectId } from '../../src/ids.js'
 import { EVENT_TYPES, LATEST_TYPES } from '../../src/protocol/events.js'
 import type { Publication } from '../../src/protocol/messages.js'
@@ -14,7 +14,6 @@ import {
 } from '../../src/protocol/publications.js'
 import type { JobView } from '../../src/protocol/views.js'
 import { EventPublisher, type Publisher } from '../../src/publishing/event-publisher.js'
-import { PublicationQueue, type QueuedEvent } from '../../src/publishing/publication-queue.js'
 import { Listener } from '../bus/bus-contract.js'
 
 const FEED: Publisher = { user: { id: 'feed "1"', name: 'Feed' }, admin: false, projects: {}, publish: '*' }
@@ -315,6 +314,25 @@ describe('publishing', () => {
       expect(listener.messages).toEqual([])
     })
 
+    test.each(['notices', 'controlTotals'])(
+      '[P6] %s are judged up to the first that is none: half a million fit into a request',
+      async (name) => {
+        let looks = 0
+        const entries = new Proxy(Array(500_000).fill({}), {
+          get: (list, key) => {
+            looks++
+            return Reflect.get(list, key)
+          },
+        })
+        const job = { ...jobOf('job 1'), [name]: entries }
+        const { details } = (await refusal({ type: 'job.queued', data: { job } }))!
+        expect(details?.items).toEqual([
+          { index: 0, path: expect.stringContaining(`events[0].data.job.${name}.0.`), message: expect.any(String) },
+        ])
+        expect(looks).toBeLessThan(20)
+      },
+    )
+
     test('[P6] have the shape, the project and the key of a job', async () => {
       for (const [path, publication] of [
         ['data.job', started(undefined)],
@@ -328,103 +346,6 @@ describe('publishing', () => {
       ] as const) {
         expect(await refusal(publication)).toMatchObject({ code: 'INVALID', problems: [{ path: `events[0].${path}` }] })
       }
-    })
-  })
-
-  describe('while the bus is away', () => {
-    let isAway: boolean
-    let outcome: 'lost' | 'published but not answered'
-    let attempts: number
-    let waiting: QueuedEvent[]
-    let isStoreAway: boolean
-
-    beforeEach(() => {
-      isAway = true
-      outcome = 'lost'
-      attempts = 0
-      waiting = []
-      isStoreAway = false
-      publisher = new EventPublisher({
-        bus: {
-          async publish(to, items) {
-            attempts++
-            if (!isAway) return bus.publish(to, items)
-            if (outcome !== 'lost') await bus.publish(to, items)
-            throw new AppError('BUS_UNAVAILABLE')
-          },
-        },
-        async mayPublish() {
-          if (isStoreAway) throw new Error('no database')
-          return true
-        },
-        findJobs: async () => ownJobs,
-        queue: new PublicationQueue({
-          isBusAway: () => isAway && outcome === 'lost',
-          hasPending: async () => waiting.length > 0,
-          flush: async () => undefined,
-          async store(_, events) {
-            if (isStoreAway) throw new Error('no database')
-            waiting.push(...events)
-          },
-        }),
-      })
-    })
-
-    const order = { type: 'order.paid', data: {} }
-    const level = { type: 'stock.level', key: 'stock/1', data: {} }
-
-    test('[P4] events are kept under their ids and answered `queued`; a latest value is refused; nothing is tried', async () => {
-      const { epoch, results } = await publish({ ...order, id: 'mine' }, level, order)
-      const made = expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7/)
-      expect({ epoch, results }).toEqual({
-        epoch: null,
-        results: [
-          { id: 'mine', queued: true },
-          { key: 'stock/1', version: 0, refused: true },
-          { id: made, queued: true },
-        ],
-      })
-      expect(waiting.map(({ id, origin }) => [id, origin])).toEqual([
-        ['mine', 'given'],
-        [made, null],
-      ])
-      expect(waiting[1]!.id).toBe(results.map((result) => 'id' in result && result.id)[2])
-      expect(attempts).toBe(0)
-    })
-
-    test('[P4] latest values alone are not taken, and what is not valid is refused as ever', async () => {
-      expect(await refusal(level)).toMatchObject({ code: 'BUS_UNAVAILABLE' })
-      expect(await refusal(order, { ...order, type: 'x' })).toMatchObject({ code: 'INVALID' })
-      expect(waiting).toEqual([])
-    })
-
-    test('[P4] an unknown outcome waits under the same id, and says that it may be published already', async () => {
-      outcome = 'published but not answered'
-      const { results } = await publish({ ...order, id: 'mine' }, order)
-      expect(waiting.map(({ id, origin }) => [id, origin])).toEqual([
-        ['mine', 'given'],
-        [listener.events[1]!.id, 'doubtful'],
-      ])
-      expect(results).toEqual(waiting.map(({ id }) => ({ id, queued: true })))
-    })
-
-    test('[P4] what is published while others wait goes behind them, and past them when they are gone', async () => {
-      await publish(order)
-      isAway = false
-      expect((await publish({ ...order, id: 'second' })).results).toEqual([{ id: 'second', queued: true }])
-      expect(attempts).toBe(0)
-      waiting = []
-      expect((await publish({ ...order, id: 'third' })).results).toEqual([{ id: 'third', seq: 1 }])
-    })
-
-    test('[P4] neither the bus nor the database: BUS_UNAVAILABLE', async () => {
-      isStoreAway = true
-      expect(await refusal(order)).toMatchObject({ code: 'BUS_UNAVAILABLE' })
-      isStoreAway = false
-      waiting.push = () => {
-        throw new Error('no database')
-      }
-      expect(await refusal(order)).toMatchObject({ code: 'BUS_UNAVAILABLE' })
     })
   })
 })

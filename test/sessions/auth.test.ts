@@ -33,6 +33,14 @@ describe('a token', () => {
     expect(plain).toMatchObject({ user: { id: 'ana', name: 'ana' }, admin: false, projects: {}, publish: [] })
   })
 
+  test('[C2] that lives longer than times can be written ends with the year 9999', async () => {
+    // Somebody took milliseconds for seconds, or meant for ever.
+    for (const exp of [Date.now(), 1e13, Number.MAX_VALUE]) {
+      const { expiresAt } = await tokens.verifyToken(await signedByHand({ alg: 'HS256' }, { sub: 'ana', exp }))
+      expect(new Date(expiresAt).toISOString()).toMatch(/^9999-12-31/)
+    }
+  })
+
   test.each([
     ['another key', () => sign({}, Buffer.alloc(32, 'x'))],
     ['no subject', () => sign({ sub: undefined })],

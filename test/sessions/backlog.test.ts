@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { ProjectId } from '../../src/ids.js'
+import { latestItem } from './live-fixture.js'
 import { type MemoryClient, MemoryFixture } from './memory-fixture.js'
 
 const KB = 1024
@@ -39,6 +40,28 @@ describe('a session that does not read', () => {
     const before = ana.socket.unsentBytes
     for (let round = 0; round < 100; round++) for (const id of [project, second]) await fixture.publish(id, 1, 30_000)
     expect(ana.socket.unsentBytes).toBe(before)
+  })
+
+  test('[D6] that joins and does not read is not waited for with all that goes meanwhile: it joins again', async () => {
+    for (const [keys, types] of [
+      [1_000, ['joined', 'deliver']],
+      [1_001, ['joined', 'rejoin']],
+    ] as const) {
+      const ben = await fixture.signIn('ben')
+      ben.socket.isReading = false
+      ben.send({ type: 'join', ref: 1, project })
+      await fixture.clock.advance(20)
+      for (let key = 0; key < keys; key += 500) {
+        const items = Array.from({ length: Math.min(500, keys - key) }, (_, index) => latestItem(`${keys}/${key + index}`, 1, null))
+        await fixture.bus.publish(project, items)
+        await fixture.clock.advance(20)
+      }
+      await fixture.publish(project)
+      ben.socket.isReading = true
+      ben.socket.read()
+      await fixture.clock.advance(20)
+      expect(ben.types).toEqual(types)
+    }
   })
 
   test('[D6] is told to join each of its projects again when it has drained, and hears nothing before it does', async () => {

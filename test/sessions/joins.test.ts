@@ -4,10 +4,8 @@ import { MemoryBus } from '../../src/bus/memory-bus.js'
 import { AppError } from '../../src/errors.js'
 import { newId, type ProjectId } from '../../src/ids.js'
 import type { Position } from '../../src/protocol/position.js'
-import type { Role, Snapshot } from '../../src/protocol/views.js'
-import { FakeClock } from './fake-clock.js'
+import type { Snapshot } from '../../src/protocol/views.js'
 import { eventItem, Gate, LiveFixture, type LiveFixtureOptions, latestItem, snapshotOf } from './live-fixture.js'
-import { MemoryFixture } from './memory-fixture.js'
 
 let fixture: LiveFixture
 const open = async (options: LiveFixtureOptions = {}) => {
@@ -213,92 +211,6 @@ describe('joining', () => {
     await allClosed
   })
 
-  test('[J8] a hundred sessions that join at once cost one snapshot', async () => {
-    const snapshots = new Gate<Snapshot>()
-    await open({ snapshot: () => snapshots.ask() })
-    const project = fixture.project({ ana: 'analyst' })
-    const sessions = await Promise.all(Array.from({ length: 100 }, () => fixture.signIn('ana')))
-    for (const session of sessions) session.join(project)
-    const answer = await snapshots.next()
-    await Promise.all(sessions.map((session) => session.sync()))
-    answer(snapshotOf(project))
-    await Promise.all(sessions.map((session) => session.next('joined')))
-    expect(snapshots.asked).toEqual([])
-  })
-
-  test('[J8] who joins while nothing is heard of a project shares the snapshot of before, for five seconds', async () => {
-    let snapshots = 0
-    const clock = new FakeClock()
-    const fixture = new MemoryFixture({
-      clock,
-      snapshot: async (id) => {
-        snapshots++
-        return snapshotOf(id)
-      },
-    })
-    const project = fixture.project()
-    for (let count = 0; count < 3; count++) await fixture.joined('ana', project)
-    expect(snapshots).toBe(1)
-    await fixture.publish(project)
-    const late = await fixture.joined('ana', project)
-    expect(snapshots, 'something was heard').toBe(2)
-    fixture.live.projectChanged(project)
-    await fixture.joined('ana', project)
-    expect(snapshots, 'something was stored').toBe(3)
-    await clock.advance(4_999)
-    await fixture.joined('ana', project)
-    expect(snapshots).toBe(3)
-    await clock.advance(1)
-    await fixture.joined('ana', project)
-    expect(snapshots, 'it is old').toBe(4)
-    await fixture.publish(project)
-    expect(late.next('deliver').events.map(({ seq }) => seq)).toEqual([2])
-  })
-
-  test('[J8] a snapshot that was begun before a change is not for who comes after it', async () => {
-    const snapshots = new Gate<Snapshot>()
-    await open({ snapshot: () => snapshots.ask() })
-    const project = fixture.project({ ana: 'analyst' })
-    const [ana, ben] = [await fixture.signIn('ana'), await fixture.signIn('ana')]
-    ana.join(project)
-    const old = await snapshots.next()
-    fixture.live.projectChanged(project)
-    ben.join(project)
-    const fresh = await snapshots.next()
-    const renamed = snapshotOf(project)
-    fresh({ ...renamed, project: { ...renamed.project, name: 'Renamed' } })
-    old(snapshotOf(project))
-    expect((await ben.next('joined')).snapshot?.project.name).toBe('Renamed')
-    expect((await ana.next('joined')).snapshot?.project.name).toBe('Demo')
-    // And it is the newer one that is kept.
-    expect((await (await fixture.signIn('ana')).joined(project)).snapshot?.project.name).toBe('Renamed')
-  })
-
-  test('[J4] who has heard more than this process gets no snapshot that was begun before, and those who come with it share theirs', async () => {
-    const snapshots = new Gate<Snapshot>()
-    await open({ snapshot: () => snapshots.ask() })
-    const project = fixture.project({ ana: 'analyst' })
-    const [ana, ben, cem, dan] = await Promise.all(Array.from({ length: 4 }, () => fixture.signIn('ana')))
-    ana!.join(project)
-    const old = await snapshots.next()
-    // Told elsewhere, and lost since by the bus.
-    const since = { epoch: (await fixture.bus.head(project)).epoch, seq: 5, id: newId() }
-    ben!.join(project, since)
-    const fresh = await snapshots.next()
-    cem!.join(project, since)
-    await cem!.sync()
-    const renamed = snapshotOf(project)
-    fresh({ ...renamed, project: { ...renamed.project, name: 'Renamed' } })
-    old(snapshotOf(project))
-    expect((await ana!.next('joined')).snapshot?.project.name).toBe('Demo')
-    for (const session of [ben!, cem!]) expect((await session.next('joined')).snapshot?.project.name).toBe('Renamed')
-    // And it is kept, for who has heard of no more.
-    expect((await dan!.joined(project, since)).snapshot?.project.name).toBe('Renamed')
-    dan!.join(project, { ...since, seq: 6 })
-    ;(await snapshots.next())(snapshotOf(project))
-    expect((await dan!.next('joined')).snapshot?.project.name).toBe('Demo')
-  })
-
   test('[J3] who is ahead of this process, in a history that goes back before it is heard here, does not continue from there', async () => {
     const lost = newId()
     class BusBefore extends MemoryBus {
@@ -345,111 +257,6 @@ describe('joining', () => {
     expect(await ana.next('error')).toMatchObject({ code: 'OVERLOADED' })
     await ana.expectClose(4006)
     answer(snapshotOf(project))
-  })
-})
-
-describe('losing a project', () => {
-  test('[C9] a removed membership ends the deliveries of all sessions of that user, and of nobody else', async () => {
-    await open()
-    const project = fixture.project({ ana: 'analyst', ben: 'analyst' })
-    const [ana, ana2, ben] = [await fixture.signIn('ana'), await fixture.signIn('ana'), await fixture.signIn('ben')]
-    for (const session of [ana, ana2, ben]) await session.joined(project)
-    await fixture.setRole(project, 'ana', null)
-    for (const session of [ana, ana2]) expect(await session.find('left')).toEqual({ type: 'left', ref: null, project, reason: 'revoked' })
-    await fixture.publish(project, eventItem())
-    await Promise.all([ben.find('deliver'), ana.sync(), ana2.sync()])
-    expect([...ana.received, ...ana2.received]).toEqual([])
-    ana.join(project)
-    expect(await ana.next('error')).toMatchObject({ code: 'FORBIDDEN' })
-  })
-
-  test('[C9] a role that changes, or that the token grants anyway, takes nobody out', async () => {
-    await open()
-    const project = fixture.project({ ana: 'admin' })
-    const ana = await fixture.signIn('ana')
-    await ana.joined(project)
-    await fixture.setRole(project, 'ana', 'viewer')
-    expect((await ana.next('deliver')).events).toMatchObject([{ type: 'member.changed' }])
-    await fixture.publish(project, eventItem())
-    expect((await ana.next('deliver')).events).toMatchObject([{ type: 'demo.event' }])
-  })
-
-  test('[C9] a membership that is removed while its holder joins does not let it in', async () => {
-    const roles = new Gate<Role | null>()
-    const snapshots = new Gate<Snapshot>()
-    await open({ membership: () => roles.ask(), roster: async () => 'too-many', snapshot: () => snapshots.ask() })
-    const project = fixture.project({ ana: 'analyst' })
-    const ana = await fixture.signIn('ana')
-    const ref = ana.join(project)
-    ;(await roles.next())('analyst')
-    // Asked again: the first answer may be older than the subscription that brings news of members.
-    ;(await roles.next())('analyst')
-    const answer = await snapshots.next()
-    await fixture.setRole(project, 'ana', null)
-    answer(snapshotOf(project))
-    ;(await roles.next())(null)
-    expect(await ana.next('error')).toMatchObject({ ref, code: 'FORBIDDEN' })
-    await ana.sync()
-    expect(ana.received).toEqual([])
-  })
-
-  test('[C9] a role that changes while its holder joins is asked again, and lets it in with what it is then', async () => {
-    const roles = new Gate<Role | null>()
-    const snapshots = new Gate<Snapshot>()
-    await open({ membership: () => roles.ask(), roster: async () => 'too-many', snapshot: () => snapshots.ask() })
-    const project = fixture.project({ ana: 'analyst' })
-    const ana = await fixture.signIn('ana')
-    ana.join(project)
-    ;(await roles.next())('analyst')
-    ;(await roles.next())('analyst')
-    const answer = await snapshots.next()
-    await fixture.setRole(project, 'ana', 'viewer')
-    snapshots.openFor(snapshotOf(project))
-    answer(snapshotOf(project))
-    roles.openFor('viewer')
-    expect(await ana.next('joined')).toMatchObject({ role: 'viewer' })
-  })
-
-  test('[C9] nobody hears a project on the strength of a role that cannot be asked: the client joins again', async () => {
-    let isAway = false
-    await open({
-      roster: async () => 'too-many',
-      membership: async ({ user }, project) => {
-        if (isAway) throw new AppError('DB_BUSY')
-        return fixture.role(project, user.id)
-      },
-    })
-    const project = fixture.project({ ana: 'analyst' })
-    const ana = await fixture.signIn('ana')
-    await ana.joined(project)
-    isAway = true
-    await fixture.setRole(project, 'ana', null)
-    expect(await ana.find('rejoin')).toEqual({ type: 'rejoin', project, reason: 'gap' })
-    ana.join(project)
-    expect(await ana.next('error')).toMatchObject({ code: 'DB_BUSY', retryable: true })
-    isAway = false
-    ana.join(project)
-    expect(await ana.next('error')).toMatchObject({ code: 'FORBIDDEN' })
-  })
-
-  test('a deleted project is left by all, and by those who are joining it', async () => {
-    const snapshots = new Gate<Snapshot | null>()
-    await open({ snapshot: () => snapshots.ask() })
-    const project = fixture.project({ ana: 'admin', ben: 'analyst' })
-    const [ana, ben] = [await fixture.signIn('ana'), await fixture.signIn('ben')]
-    ana.join(project)
-    ;(await snapshots.next())(snapshotOf(project))
-    await ana.next('joined')
-    fixture.live.projectChanged(project)
-    ben.join(project)
-    const answer = await snapshots.next()
-    fixture.deleteProject(project)
-    answer(snapshotOf(project))
-    expect(await ana.next('left')).toEqual({ type: 'left', ref: null, project, reason: 'deleted' })
-    expect(await ben.next('error')).toMatchObject({ code: 'FORBIDDEN' })
-    await fixture.publish(project, eventItem())
-    await Promise.all([ana.sync(), ben.sync()])
-    expect([...ana.received, ...ben.received]).toEqual([])
   })
 })
 
