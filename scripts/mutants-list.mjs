@@ -573,6 +573,13 @@ export const MUTANTS = [
     'how far the outbox had come is forgotten',
     epochs,
   ],
+  [
+    'bus/publish.lua',
+    'if not stored or (lives and string',
+    'if lives and (not stored or string',
+    'tombstones of what never lived stand for ever',
+    redisBus,
+  ],
   ['bus/publish.lua', '- MAX_EARLY_MS) end', '+ 100000) end', 'a stream that expired is lost', epochs],
   ['bus/redis-subscription.ts', ': this.#past.has(epoch)', ': false', 'an epoch that was left and comes back goes on', subscription],
   [

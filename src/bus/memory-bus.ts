@@ -304,14 +304,21 @@ function turnBuckets({ ids }: ProjectNews, now: number): void {
   ids.bucket = bucket
 }
 
-/** Refuses the batch when its new keys are too many; tombstones that have stood long enough make room first. */
+/**
+ * Refuses the batch when its new live keys are too many. Tombstones that have stood long enough make room first, also for a tombstone of what
+ * never lived.
+ */
 function makeRoom(news: ProjectNews, items: readonly BusItem[], now: number): void {
   const isLive = (key: string) => (news.latest.get(key)?.body ?? TOMBSTONE_BODY) !== TOMBSTONE_BODY
   const fresh = new Map<string, number>()
+  const unknown = new Set<string>()
   for (const [index, item] of items.entries()) {
-    if (item.kind === 'latest' && item.body !== TOMBSTONE_BODY && !isLive(item.key) && !fresh.has(item.key)) fresh.set(item.key, index)
+    if (item.kind !== 'latest') continue
+    if (item.body !== TOMBSTONE_BODY && !isLive(item.key) && !fresh.has(item.key)) fresh.set(item.key, index)
+    else if (!news.latest.has(item.key)) unknown.add(item.key)
   }
-  if (fresh.size === 0 || news.latest.size + fresh.size <= MAX_LIVE_KEYS) return
+  const added = fresh.size + unknown.size
+  if (added === 0 || news.latest.size + added <= MAX_LIVE_KEYS) return
   let live = 0
   const forgotten: string[] = []
   for (const value of news.latest.values()) {

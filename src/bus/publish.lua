@@ -139,16 +139,17 @@ if not isNew and newIds > 0 and redis.call('HLEN', KEYS[4]) + newIds > MAX_BUCKE
   return redis.error_reply('ERR_RATE_LIMITED at most ' .. MAX_BUCKET_IDS .. ' ids in ten minutes')
 end
 
--- Live keys are counted only when the hash is full: tombstones that have stood long enough make room then.
+-- Live keys are counted only when the hash is full: tombstones that have stood long enough make room then, also for a tombstone of what never lived.
 local newKeys = {}
 local newKeyCount = 0
 for _, item in ipairs(items) do
-  if item.kind == 'l' and item.body ~= TOMBSTONE and not newKeys[item.name] then
+  if item.kind == 'l' and not newKeys[item.name] then
     local stored = not isNew and redis.call('HGET', KEYS[3], item.name)
-    if not stored or string.sub(stored, -#TOMBSTONE - 1) == '\n' .. TOMBSTONE then
-      newKeys[item.name] = true
+    local lives = item.body ~= TOMBSTONE
+    if not stored or (lives and string.sub(stored, -#TOMBSTONE - 1) == '\n' .. TOMBSTONE) then
+      newKeys[item.name] = lives
       newKeyCount = newKeyCount + 1
-      item.isNewKey = true
+      item.isNewKey = lives
     end
   end
 end

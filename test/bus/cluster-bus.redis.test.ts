@@ -27,19 +27,19 @@ describe('a Redis Cluster', () => {
     for (const node of nodes) node.disconnect()
   })
 
-  test('[B6] slots are those of Redis', async () => {
+  test('[B8] slots are those of Redis', async () => {
     for (const tag of ['', 'tallyroom', newId(), newId()]) {
       // Without a tag in it, Redis takes the whole key.
       expect(slotOf(tag)).toBe(await nodes[0]!.cluster('KEYSLOT', tag))
     }
   })
 
-  test('is found by asking', async () => {
+  test('[B8] is found by asking', async () => {
     expect(await redisBusAt({ url: cluster.url })).toBeInstanceOf(ClusterBus)
     expect(await redisBusAt({ url: process.env.TEST_REDIS_URL! })).toBeInstanceOf(RedisBus)
   })
 
-  test('[D7] a project whose slot moves to another node is heard on, in order and without a hole, whoever publishes where', async () => {
+  test('[B8] [D7] a project whose slot moves to another node is heard on, in order and without a hole, whoever publishes where', async () => {
     const prefix = `test-${newId()}`
     const [bus, others] = [new ClusterBus({ url: cluster.url, prefix }), new ClusterBus({ url: cluster.urls[2]!, prefix })]
     await Promise.all([bus.start(), others.start()])
@@ -60,7 +60,7 @@ describe('a Redis Cluster', () => {
     await Promise.all([bus.stop(), others.stop()])
   })
 
-  test('[D7] a project whose slot comes back to a node that had it is heard there, and can be left', async () => {
+  test('[B8] [D7] a project whose slot comes back to a node that had it is heard there, and can be left', async () => {
     const prefix = `test-${newId()}`
     const bus = new ClusterBus({ url: cluster.url, prefix })
     await bus.start()
@@ -78,7 +78,7 @@ describe('a Redis Cluster', () => {
     await bus.stop()
   })
 
-  test('[D7] what its node does not tell any more, though it has the slot, is heard within seconds, and from then on at once', async () => {
+  test('[B8] [D7] what its node does not tell any more, though it has the slot, is heard within seconds, and from then on at once', async () => {
     const bus = new ClusterBus({ url: cluster.url, prefix: `test-${newId()}` })
     await bus.start()
     const project = newId<ProjectId>()

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { MAX_BUCKET_IDS, MAX_ITEMS, MAX_LIVE_KEYS, TOMBSTONE_MS } from '../../src/bus/bus.js'
+import { type BusItem, MAX_BUCKET_IDS, MAX_ITEMS, MAX_LIVE_KEYS, TOMBSTONE_MS } from '../../src/bus/bus.js'
 import { MemoryBus } from '../../src/bus/memory-bus.js'
 import { newId, type ProjectId } from '../../src/ids.js'
 import { busContract, event, latest } from './bus-contract.js'
@@ -35,6 +35,20 @@ test('[D4] tombstones that have stood for ten minutes make room for live keys', 
   now += 1
   await bus.publish(project, [latest('one/more', null)])
   expect((await bus.publish(project, [latest('two/more', 1), latest('gone', null, 1)])).results[1]?.kind).toBe('versioned')
+})
+
+test('[D4] tombstones of keys that never lived are forgotten after ten minutes too', async () => {
+  let now = 1_800_000_000_000
+  const bus = new MemoryBus({ now: () => now })
+  const project = newId<ProjectId>()
+  const publish = async (...items: readonly BusItem[]) => (await bus.publish(project, items)).results[0]?.kind
+  await publish(...Array.from({ length: MAX_LIVE_KEYS }, (_, at) => latest(`never/${at}`, null)))
+  now += TOMBSTONE_MS
+  await publish(latest('another', null))
+  expect(await publish(latest('never/0', null, 1))).toBe('refused')
+  now += 1
+  await publish(latest('one/more', null))
+  expect(await publish(latest('never/0', null, 1))).toBe('versioned')
 })
 
 test('[B7] more than 200,000 ids in ten minutes are refused, events without one are not', async () => {

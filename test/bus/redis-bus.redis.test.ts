@@ -59,6 +59,15 @@ describe('publish.lua, called from any language', () => {
     redis.eval(SCRIPT, 6, ...keysAt(now), '1', String(now), command, String(items.length), ...items.flat()) as Promise<string[]>
   const stored = () => redis.keys(`${prefix}:{${project}}:*`)
 
+  test('[D4] forgets tombstones that have stood for ten minutes, also for one of a key that never lived', async () => {
+    await call([['l', 'a.b', 'known', '', '{"data":1}']])
+    const old = Array.from({ length: 1_000 }, (_, at) => [`never/${at}`, `1 ${Date.now() - 601_000} a.b\n{"data":null}`]).flat()
+    const young = [`never/young`, `1 ${Date.now() - 500_000} a.b\n{"data":null}`]
+    await redis.hset(`${prefix}:{${project}}:latest`, ...old, ...young)
+    await call([['l', 'a.b', 'another', '', '{"data":null}']])
+    expect((await redis.hkeys(`${prefix}:{${project}}:latest`)).sort()).toEqual(['another', 'known', 'never/young'])
+  })
+
   test('[B1] answers the epoch, n and a word per item; [B3] sends header lines and bodies, unparsed', async () => {
     const subscriber = new Redis(url())
     const texts: string[] = []

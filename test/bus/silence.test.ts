@@ -9,7 +9,7 @@ import { fakeGlobals } from '../simulation/fake-globals.js'
 import { Random } from '../simulation/random.js'
 import { Listener } from './bus-contract.js'
 
-test('[D7] a silent project whose slot has moved keeps none of its neighbours from being healed', async () => {
+test('[B8] [D7] a silent project whose slot has moved keeps none of its neighbours from being healed', async () => {
   const random = new Random(1)
   const clock = new FakeClock({ random: () => random.next() })
   const restore = fakeGlobals(clock, random)

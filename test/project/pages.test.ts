@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -23,6 +24,12 @@ describe('the pages', () => {
 
   test('of dependencies have a line for each, at most 25', () => {
     expect(findDependencyFaults(read('docs/dependencies.md'), DEPENDENCIES)).toEqual([])
+  })
+
+  test('of the protocol have a test for each rule: `npm run rules` says which', () => {
+    const { status, stdout } = spawnSync(process.execPath, [join(ROOT, 'scripts/rules.mjs')], { encoding: 'utf8' })
+    expect(stdout.split('\n').slice(-3).join('\n')).not.toContain('without a test')
+    expect(status).toBe(0)
   })
 
   test('of coverage name files and scripts that exist', () => {
