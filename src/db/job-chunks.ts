@@ -125,6 +125,7 @@ export async function bookChunk(
       version = version + 1
     where id = ${lease.job}::uuid and state = 'running' and exists (select 1 from job_chunks c where ${isChunk(lease)})`
   if (running === 0) return false
+  // The lease's owner and end stay: they tell claimChunk who has the job's records in memory.
   const held = await tx.$executeRaw`
     update job_chunks c set state = 'done', error = null, output = ${found.output}
     where ${isChunk(lease)}`
