@@ -32,18 +32,23 @@ export async function insertChunks(tx: Tx, job: JobId, weights: readonly (readon
 }
 
 /**
- * Takes one waiting chunk of the lowest unfinished stage of a running job, jobs in turn (the one after `lastJob` first). A chunk whose
- * lease ran out is taken again under the next attempt.
+ * Takes one waiting chunk of the lowest unfinished stage of a running job, jobs in turn (the one after `lastJob` first); jobs that only
+ * others have claimed chunks of, done or not, come last as long as those leases would run: who joins in has to read their records first.
+ * A chunk whose lease ran out is taken again under the next attempt.
  */
 export async function claimChunk(db: Db, owner: string, lastJob: JobId | null): Promise<ChunkLease | null> {
   // Embedded or not, one statement: what SKIP LOCKED skips, another worker is claiming right now.
   const [lease] = await db.$queryRaw<ChunkLease[]>`
     with next as (
       select c.job_id, c.stage, c.chunk
-      from job_chunks c join jobs j on j.id = c.job_id
+      from jobs j
+      cross join lateral (
+        select min(stage) filter (where state = 'waiting') as stage, bool_or(lease_owner = ${owner}) as is_own, bool_or(lease_until > now()) as is_held
+        from job_chunks where job_id = j.id
+      ) work
+      join job_chunks c on c.job_id = j.id and c.stage = work.stage
       where j.state = 'running' and c.state = 'waiting' and (c.lease_until is null or c.lease_until < now())
-        and c.stage = (select min(w.stage) from job_chunks w where w.job_id = c.job_id and w.state = 'waiting')
-      order by (j.id > coalesce(${lastJob}::uuid, j.id)) desc, j.id, c.chunk
+      order by work.is_own is not true and work.is_held is true, (j.id > coalesce(${lastJob}::uuid, j.id)) desc, j.id, c.chunk
       limit 1
       for update of c skip locked
     )
@@ -120,8 +125,9 @@ export async function bookChunk(
       version = version + 1
     where id = ${lease.job}::uuid and state = 'running' and exists (select 1 from job_chunks c where ${isChunk(lease)})`
   if (running === 0) return false
+  // The lease's owner and end stay: they tell claimChunk who has the job's records in memory.
   const held = await tx.$executeRaw`
-    update job_chunks c set state = 'done', lease_owner = null, lease_until = null, error = null, output = ${found.output}
+    update job_chunks c set state = 'done', error = null, output = ${found.output}
     where ${isChunk(lease)}`
   return held > 0
 }

@@ -11,6 +11,8 @@ import type { Doubt, Mapping, OpenedStatement, ParsedRow, StatementParser } from
 /** The guess looks at this many data rows. */
 const SAMPLE_ROWS = 200
 const BATCH_ROWS = 2_000
+/** Rows of this many characters are a batch too, however few: two batches are in memory at once, and a row may have 256 KiB. */
+const BATCH_CHARS = 2_097_152
 
 /** Comma, semicolon, tab or bar separated text in UTF-8, UTF-16 or Windows-1252, with or without a header. */
 export class CsvParser implements StatementParser {
@@ -65,6 +67,7 @@ interface Reading {
 /** @throws AppError `INVALID` at the end, when no row was accepted: a mapping that fits nothing is no import. */
 async function* readRows(head: FileHead, { encoding, separator, headerRow, readRow }: Reading): AsyncGenerator<readonly ParsedRow[]> {
   let batch: ParsedRow[] = []
+  let batchChars = 0
   let rowNo = 0
   let at = -1
   let isAnyAccepted = false
@@ -77,9 +80,11 @@ async function* readRows(head: FileHead, { encoding, separator, headerRow, readR
       if (row.record !== null) isAnyAccepted = true
       else firstRejected ??= row
       batch.push(row)
-      if (batch.length === BATCH_ROWS) {
+      for (const cell of cells) batchChars += cell.length
+      if (batch.length === BATCH_ROWS || batchChars >= BATCH_CHARS) {
         yield batch
         batch = []
+        batchChars = 0
       }
     }
   }

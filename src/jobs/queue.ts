@@ -1,4 +1,4 @@
-import type { Db, Prisma, Tx } from '../db/client.js'
+import { type Db, Prisma, type Tx } from '../db/client.js'
 import { bookChunk, type ChunkLease, holdsLease, insertChunks, nextStage } from '../db/job-chunks.js'
 import { clearUndecided, dropOvertaken, type FoundBreak, type FoundMatch, insertBreaks, insertMatches } from '../db/job-results.js'
 import { type JobPlan, type JobStage, lastWord, readJob } from '../db/jobs.js'
@@ -25,8 +25,9 @@ const ADMISSION_LOCK = 7_411_001
 export async function admitJobs(db: Db, maxRunning: number, chunkRows = CHUNK_ROWS): Promise<JobView[]> {
   const admitted: JobView[] = []
   for (;;) {
-    // Mostly nobody waits, and then the question costs no transaction.
-    if ((await db.job.findFirst({ where: { state: 'queued' }, select: { id: true } })) === null) return admitted
+    // Mostly nobody waits, or waits for a place: then the question costs no transaction, and not the lock that the whole fleet shares.
+    const startable = await db.$queryRaw<unknown[]>`select 1 from jobs q where ${isStartable(maxRunning)} limit 1`
+    if (startable.length === 0) return admitted
     const job = await db.$transaction((tx) => admitOne(tx, maxRunning, chunkRows))
     if (job === null) return admitted
     admitted.push(job)
@@ -38,9 +39,7 @@ async function admitOne(tx: Tx, maxRunning: number, chunkRows: number): Promise<
   const [next] = await tx.$queryRaw<{ id: JobId; project: ProjectId; rules: unknown }[]>`
     select q.id::text, q.project_id::text as project, r.definition as rules
     from jobs q join rule_sets r on r.id = q.rule_set_id
-    where q.state = 'queued'
-      and (select count(*) from jobs where state = 'running') < ${maxRunning}
-      and not exists (select 1 from jobs b where b.project_id = q.project_id and b.state = 'running')
+    where ${isStartable(maxRunning)}
     order by (select max(started_at) from jobs p where p.project_id = q.project_id) nulls first, q.id
     limit 1
     for update of q`
@@ -81,6 +80,13 @@ async function admitOne(tx: Tx, maxRunning: number, chunkRows: number): Promise<
   const job = await readJob(tx, next.id)
   await appendOutbox(tx, next.project, [{ type: 'job.started', actor: job.createdBy?.id ?? null, data: { job } }])
   return job
+}
+
+/** The job `q` is queued, there is a place for it, and its project has no other one running. */
+function isStartable(maxRunning: number): Prisma.Sql {
+  return Prisma.sql`q.state = 'queued'
+    and (select count(*) from jobs where state = 'running') < ${maxRunning}
+    and not exists (select 1 from jobs b where b.project_id = q.project_id and b.state = 'running')`
 }
 
 /** Splits the job's records over the chunks that do the work, whole numbers that add up to `total`. */

@@ -88,6 +88,25 @@ describe.each(DATABASES)('the chunks of jobs on $name', ({ create }) => {
     expect(order).toEqual([0, 1, 2, 0, 1, 2, 0, 1, 2])
   })
 
+  test('are left to the worker that has others of their job, as long as its last lease would run', async () => {
+    const jobs = [await startJob([[1], [1], [1], [1]]), await startJob([[1], [1], [1], [1]]), await startJob([[1, 1]])]
+    const take = async (owner: string, last: number | null) => {
+      const lease = (await claim(owner, last === null ? null : jobs[last]!))!
+      await book(lease)
+      return jobs.indexOf(lease.job)
+    }
+    expect([await take('w1', null), await take('w2', 0)]).toEqual([0, 1])
+    // In turn it would be the second job, the first worker's claim of which would read all its records once more.
+    expect([await take('w1', 0), await take('w1', 2), await take('w2', 1), await take('w1', 0)]).toEqual([2, 0, 1, 2])
+    // With nothing else to do it helps; and of who has not come back for so long the jobs are everybody's.
+    expect([await take('w1', 0), await take('w1', 0), await take('w1', 0)]).toEqual([0, 0, 1])
+    const abandoned = await startJob([[1], [1]])
+    jobs.push(abandoned, await startJob([[1]]))
+    expect(await take('w2', 1)).toBe(3)
+    await expire(abandoned)
+    expect(await take('w1', 1)).toBe(3)
+  })
+
   test('of a job that waits or has ended are left alone', async () => {
     const job = await startJob([[1]])
     await database.db.job.update({ where: { id: job }, data: { state: 'queued' } })

@@ -302,3 +302,19 @@ test('memory does not grow with the file', async () => {
   expect(count).toBe(60_000)
   expect(usedBytes.at(-1)! - usedBytes[0]!).toBeLessThan(4_000_000)
 })
+
+test('nor with the length of its rows: of long ones a batch has few', async () => {
+  const cell = 'x'.repeat(30_000)
+  async function* file(): AsyncGenerator<Buffer> {
+    yield Buffer.from('id,date,amount,one,two,three,four\n')
+    for (let row = 0; row < 60; row++) yield Buffer.from(`${row},2024-01-31,1.50,${cell},${cell},${cell},${cell}\n`)
+  }
+  const statement = await new CsvParser().open(file(), {})
+  let count = 0
+  for await (const batch of statement.rows()) {
+    count += batch.length
+    // Two million characters and one row more.
+    expect(batch.length).toBeLessThanOrEqual(Math.ceil(2_097_152 / (4 * cell.length)))
+  }
+  expect(count).toBe(60)
+})
