@@ -4,9 +4,11 @@ import { formatConfidence, formatCounted, formatDate } from './format.js'
 import { MANUAL_RULE } from './matches.js'
 
 const MAX_SHOWN = 12
+/** Characters of a note; all of it stands with the break. */
+const MAX_QUOTED = 100
 
 /** What somebody said about a break. */
-const SAID: Readonly<Record<BreakField, (view: BreakView, actor: string | null) => string>> = {
+const SAID: Readonly<Record<Exclude<BreakField, 'note'>, (view: BreakView, actor: string | null) => string>> = {
   assignee: ({ assignee }, actor) =>
     assignee === null ? 'gave a break up' : assignee.id === actor ? 'took a break' : `gave a break to ${assignee.name}`,
   dueAt: ({ dueAt }) => (dueAt === null ? 'took a break’s due date away' : `made a break due ${formatDate(dueAt.slice(0, 10))}`),
@@ -70,7 +72,8 @@ function lineOf(event: KnownEvent, actor: string | null): { readonly who: string
       const { changed = [], break: view } = event.data
       // Where nothing was said of the break itself, it follows from what became of a match.
       const fields = changed.length === 0 ? (['status'] as const) : changed
-      return { who: actor, text: fields.map((field) => SAID[field](view, event.actor)).join(' and ') }
+      const said = fields.flatMap((field) => (field === 'note' ? [] : [SAID[field](view, event.actor)])).join(' and ')
+      return { who: actor, text: fields.includes('note') ? withNote(said, view.note) : said }
     }
     case 'member.changed': {
       const { user, role } = event.data.member
@@ -83,4 +86,12 @@ function lineOf(event: KnownEvent, actor: string | null): { readonly who: string
     default:
       return null
   }
+}
+
+/** What was said, with the note that says why. */
+function withNote(said: string, note: string | null): string {
+  if (note === null) return [said, 'took a break’s note away'].filter((text) => text !== '').join(' and ')
+  const letters = [...note]
+  const quoted = letters.length > MAX_QUOTED ? `${letters.slice(0, MAX_QUOTED).join('').trimEnd()}…` : note
+  return `${said || 'noted on a break'}: “${quoted}”`
 }

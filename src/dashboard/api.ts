@@ -109,6 +109,7 @@ export interface BreakChange {
   readonly assignee?: string | null
   readonly status?: BreakStatus
   readonly dueAt?: string | null
+  readonly note?: string | null
 }
 
 export interface ManualMatch {

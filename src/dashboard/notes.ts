@@ -15,3 +15,14 @@ export function keepNote(id: string, text: string): void {
 export function forgetNotes(): void {
   for (const key of Object.keys(sessionStorage)) if (key.startsWith(PREFIX)) sessionStorage.removeItem(key)
 }
+
+/** What a note becomes with the text that stands in its field; nothing where it says the same. */
+export function noteChange(text: string, stored: string | null): { readonly note?: string | null } {
+  const note = text.trim()
+  return note === (stored ?? '') ? {} : { note: note === '' ? null : note }
+}
+
+/** Forgets what was begun once it is stored; what was typed since is another note. */
+export function forgetStored(id: string, note: string | null): void {
+  if (noteOf(id).trim() === (note ?? '')) keepNote(id, '')
+}

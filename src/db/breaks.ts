@@ -56,14 +56,16 @@ export interface BreakChange {
   readonly status?: BreakStatus | undefined
   /** RFC 3339; null: never due. */
   readonly dueAt?: string | null | undefined
+  /** Null or empty: taken away. */
+  readonly note?: string | null | undefined
 }
 
 /**
- * Changes owner, status or due time of a break and tells the project.
+ * Changes owner, status, due time or note of a break and tells the project.
  * @throws AppError `NOT_FOUND`; `CONFLICT` with `current` when the version is not the newest; `INVALID` for an owner who is no member.
  */
 export async function updateBreak(db: Db, project: ProjectId, id: BreakId, change: BreakChange, actor: Actor): Promise<BreakView> {
-  const { version, assignee, status, dueAt } = change
+  const { version, assignee, status, dueAt, note } = change
   return db.$transaction(async (tx) => {
     // Who works here by a token alone is no member, but may take what nobody else does.
     if (assignee != null && assignee !== actor.id && !(await isMember(tx, project, assignee)))
@@ -75,6 +77,7 @@ export async function updateBreak(db: Db, project: ProjectId, id: BreakId, chang
         ...(assignee === undefined ? {} : { assigneeId: assignee }),
         ...(status === undefined ? {} : { status }),
         ...(dueAt === undefined ? {} : { dueAt }),
+        ...(note === undefined ? {} : { note: note || null }),
       },
     })
     const [view] = await queryBreaks(tx, Prisma.sql`b.id = ${id}::uuid and b.project_id = ${project}::uuid`)
@@ -177,7 +180,7 @@ async function breaksById(tx: Tx, ids: readonly { readonly id: string }[]): Prom
 async function queryBreaks(db: Db | Tx, where: Prisma.Sql): Promise<BreakView[]> {
   const rows = await db.$queryRaw<BreakRow[]>`
     select b.id::text, b.project_id::text as project, b.record_id::text as record, b.side, b.reason, b.nearest_miss as "nearestMiss",
-      b.assignee as "assigneeId", u.name as "assigneeName", b.due_at as "dueAt", b.status, b.version
+      b.assignee as "assigneeId", u.name as "assigneeName", b.due_at as "dueAt", b.note, b.status, b.version
     from breaks b left join users u on u.id = b.assignee where ${where}`
   return rows.map(({ assigneeId, assigneeName, dueAt, ...row }) => ({
     ...row,

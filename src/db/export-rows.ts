@@ -49,6 +49,7 @@ export interface ExportedBreak {
   readonly owner: string | null
   /** Civil date. */
   readonly due: string | null
+  readonly note: string | null
 }
 
 export interface ExportedRecordState {
@@ -101,7 +102,8 @@ export function exportedBreaks(db: Db, project: ProjectId): AsyncGenerator<Expor
     (after) => db.$queryRaw<ExportedBreak[]>`
       select b.id::text, b.side, b.status, b.reason, ${recordJson('r', 's')} as record, b.nearest_miss->>'text' as "nearestMiss",
         b.nearest_miss->>'externalId' as "nearestExternalId", b.nearest_miss->>'amountDifference' as "amountDifference",
-        (b.nearest_miss->>'daysApart')::int as "daysApart", u.name as owner, to_char(b.due_at at time zone 'UTC', 'YYYY-MM-DD') as due
+        (b.nearest_miss->>'daysApart')::int as "daysApart", u.name as owner, to_char(b.due_at at time zone 'UTC', 'YYYY-MM-DD') as due,
+        b.note
       from breaks b join records r on r.id = b.record_id join sources s on s.id = r.source_id left join users u on u.id = b.assignee
       where b.project_id = ${project}::uuid ${afterId('b', after)}
       order by b.id limit ${PAGE_ROWS}`,

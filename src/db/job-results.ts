@@ -48,8 +48,8 @@ export async function insertMatches(tx: Tx, owner: Owner, matches: readonly Foun
 }
 
 /**
- * Stores the breaks of a chunk in one statement. A record that has one keeps it; one that somebody owns, or that is due, says what was found
- * now, and is no less theirs.
+ * Stores the breaks of a chunk in one statement. A record that has one keeps it; one that somebody owns or wrote a note on, or that is due,
+ * says what was found now, and is no less theirs.
  */
 export async function insertBreaks(tx: Tx, owner: Owner, breaks: readonly FoundBreak[]): Promise<void> {
   if (breaks.length === 0) return
@@ -66,11 +66,11 @@ export async function insertBreaks(tx: Tx, owner: Owner, breaks: readonly FoundB
     ) as b (id, record_id, side, reason, nearest_miss)
     left join records miss on miss.id = (b.nearest_miss ->> 'record')::uuid
     on conflict (record_id) do update set reason = excluded.reason, nearest_miss = excluded.nearest_miss, version = breaks.version + 1
-      where breaks.status = 'open' and (breaks.assignee is not null or breaks.due_at is not null)`
+      where breaks.status = 'open' and (breaks.assignee is not null or breaks.due_at is not null or breaks.note is not null)`
 }
 
 /**
- * Deletes at most `limit` of what the engine found for the project before and nobody decided or took: a new run finds it anew.
+ * Deletes at most `limit` of what the engine found for the project before and nobody decided, took or noted: a new run finds it anew.
  * Answers how many rows went; 0 when nothing is left.
  */
 export async function clearUndecided(tx: Tx, owner: Owner, limit: number): Promise<number> {
@@ -83,7 +83,7 @@ export async function clearUndecided(tx: Tx, owner: Owner, limit: number): Promi
     delete from breaks where id in (
       select id from breaks
       where project_id = ${owner.project}::uuid and status = 'open' and job_id is distinct from ${owner.job}::uuid
-        and assignee is null and due_at is null
+        and assignee is null and due_at is null and note is null
       limit ${limit})`
   return matches + breaks
 }

@@ -105,6 +105,7 @@ const BREAK_COLUMNS: readonly Column<ExportedBreak>[] = [
   number('daysApart', (row) => row.daysApart),
   text('owner', (row) => row.owner),
   text('due', (row) => row.due),
+  text('note', (row) => row.note),
 ]
 
 const RECORD_COLUMNS: readonly Column<ExportedRecordState>[] = [

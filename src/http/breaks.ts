@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { countBreaks, listBreaks, updateBreak } from '../db/breaks.js'
 import { getRecords } from '../db/records.js'
 import type { BreakId } from '../ids.js'
+import { BREAK_FIELDS } from '../protocol/events.js'
 import { BREAK_REASONS, BREAK_STATUSES, SIDES } from '../protocol/views.js'
 import { sendList } from './cached.js'
 import type { HttpApp, HttpContext } from './context.js'
@@ -16,11 +17,14 @@ const TIME = z.iso
   .datetime({ offset: true, error: 'must be a time as RFC 3339 has it' })
   .refine((value) => isSensible(new Date(value)), 'must be between 1970 and 9999')
 const UPDATE = z
-  .object({ version, assignee: text(128).nullish(), status: z.enum(BREAK_STATUSES).optional(), dueAt: TIME.nullish() })
-  .refine(
-    ({ assignee, status, dueAt }) => assignee !== undefined || status !== undefined || dueAt !== undefined,
-    'must change assignee, status or dueAt',
-  )
+  .object({
+    version,
+    assignee: text(128).nullish(),
+    status: z.enum(BREAK_STATUSES).optional(),
+    dueAt: TIME.nullish(),
+    note: text(2000).nullish(),
+  })
+  .refine((change) => BREAK_FIELDS.some((field) => change[field] !== undefined), 'must change assignee, status, dueAt or note')
 const LIST = z.object({
   ...page,
   side: z.enum(SIDES).optional(),

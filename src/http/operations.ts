@@ -138,7 +138,11 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     status: 200,
     answer: listOf(breakView).extend({ records: z.array(recordView), count: count.optional() }),
   },
-  [`PATCH ${P}/breaks/:break`]: { summary: 'Changes its owner, state or due date', status: 200, answer: z.object({ break: breakView }) },
+  [`PATCH ${P}/breaks/:break`]: {
+    summary: 'Changes its owner, state, due date or note',
+    status: 200,
+    answer: z.object({ break: breakView }),
+  },
   [`GET ${P}/export`]: {
     summary: 'Matches, breaks or records as a file',
     status: 200,

@@ -29,7 +29,7 @@ export interface EventData {
 export type EventType = keyof EventData
 
 /** What a person may say about a break. */
-export const BREAK_FIELDS = ['assignee', 'status', 'dueAt'] as const
+export const BREAK_FIELDS = ['assignee', 'status', 'dueAt', 'note'] as const
 export type BreakField = (typeof BREAK_FIELDS)[number]
 
 /** Data of each latest type; under which key it stands is said by the key's function below. */

@@ -146,6 +146,7 @@ export const breakView = z.object({
     .nullable(),
   assignee: userRef.nullable(),
   dueAt: maybeText,
+  note: maybeText,
   status: z.enum(BREAK_STATUSES),
   version: count,
 })

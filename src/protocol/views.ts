@@ -216,6 +216,8 @@ export interface BreakView {
   readonly nearestMiss: NearestMiss | null
   readonly assignee: UserRef | null
   readonly dueAt: Timestamp | null
+  /** What a person wrote about it last; null: nothing. */
+  readonly note: string | null
   readonly status: BreakStatus
   readonly version: number
 }

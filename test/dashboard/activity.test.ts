@@ -37,6 +37,7 @@ test('what somebody said about a break is told; where nothing was said, what bec
     nearestMiss: null,
     assignee: { id: 'ben', name: 'Ben' },
     dueAt: '2026-03-09T00:00:00.000Z',
+    note: 'paid twice',
     status: 'open',
     version: 2,
   }
@@ -47,6 +48,11 @@ test('what somebody said about a break is told; where nothing was said, what bec
   expect(said(['assignee'], { assignee: null })).toBe('Ana gave a break up')
   expect(said(['dueAt'])).toMatch(/^Ana made a break due .*9/)
   expect(said(['status', 'assignee'], { status: 'resolved' })).toBe('Ana resolved a break and gave a break to Ben')
+  expect(said(['note'])).toBe('Ana noted on a break: “paid twice”')
+  expect(said(['note'], { note: null })).toBe('Ana took a break’s note away')
+  expect(said(['status', 'note'], { status: 'resolved' })).toBe('Ana resolved a break: “paid twice”')
+  // The whole note stands with the break.
+  expect(said(['note'], { note: `${'x'.repeat(99)} ${'y'.repeat(99)}` })).toBe(`Ana noted on a break: “${'x'.repeat(99)}…”`)
   expect(said(undefined, { status: 'resolved' })).toBe('Ana resolved a break')
   expect(said(undefined)).toBe('Ana opened a break again')
 })

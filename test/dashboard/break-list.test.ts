@@ -11,6 +11,7 @@ const view = (id: string, news: Partial<BreakView> = {}): BreakView => ({
   nearestMiss: null,
   assignee: null,
   dueAt: null,
+  note: null,
   status: 'open',
   version: 1,
   ...news,

@@ -42,7 +42,11 @@ describe.each(DATABASES)('the end of a job on $name', ({ create }) => {
     expect(breaks).toMatchObject([{ recordId: r2, actId: null, nearestMiss: { record: l2 } }])
   })
 
-  test('a break that somebody owns outlives the next run and says what that one found', async () => {
+  test.each([
+    ['somebody owns', { assigneeId: 'ben' }],
+    ['somebody wrote a note on', { note: 'asked the bank' }],
+    ['is due', { dueAt: new Date('2026-04-01') }],
+  ])('a break that %s outlives the next run and says what that one found', async (_, said) => {
     const { db } = database
     const [owned, nobodys, matched, right] = [
       await review.record('left', { externalId: 'L1' }),
@@ -51,7 +55,7 @@ describe.each(DATABASES)('the end of a job on $name', ({ create }) => {
       await review.record('right', { externalId: 'R1' }),
     ]
     for (const record of [owned, nobodys, matched]) await review.break(record, 'left')
-    await db.break.updateMany({ where: { recordId: { in: [owned, matched] } }, data: { assigneeId: 'ben' } })
+    await db.break.updateMany({ where: { recordId: { in: [owned, matched] } }, data: said })
     const job = await db.job.create({ data: { id: newId<JobId>(), projectId: review.project, kind: 'match', state: 'running' } })
     const owner = { project: review.project, job: job.id as JobId }
 
@@ -66,7 +70,7 @@ describe.each(DATABASES)('the end of a job on $name', ({ create }) => {
 
     expect(await recordsWithBreaks()).toEqual([owned, nobodys].toSorted())
     expect(await db.break.findUnique({ where: { recordId: owned } })).toMatchObject({
-      assigneeId: 'ben',
+      ...said,
       reason: 'date-outside',
       nearestMiss: { ...miss, externalId: 'R1' },
       version: 2,

@@ -56,7 +56,7 @@ describe.each(MAIN_DATABASE)('undo on $name', ({ create }) => {
     await review.break(r1, 'right')
     await database.db.break.updateMany({
       where: { recordId: r1 },
-      data: { assigneeId: 'ben', status: 'resolved', dueAt: new Date(86_400_000) },
+      data: { assigneeId: 'ben', status: 'resolved', dueAt: new Date(86_400_000), note: 'paid twice' },
     })
     const before = await picture()
     const act = await say('confirm', match)

@@ -84,7 +84,7 @@ describe.each(DATABASES)('exports on $name', ({ create }) => {
     await decide(database.db, review.act(), { match, version: 1, decision: 'reject', note: null })
 
     expect(await rowsOf('matches')).toEqual([])
-    const mine = { assigneeId: review.act().actor.id, dueAt: '2026-04-01T00:00:00.000Z' }
+    const mine = { assigneeId: review.act().actor.id, dueAt: '2026-04-01T00:00:00.000Z', note: '=SUM(A1)\n"paid" twice' }
     await database.db.break.updateMany({ where: { recordId: left }, data: mine })
     expect(await rowsOf('breaks')).toMatchObject([
       {
@@ -92,13 +92,15 @@ describe.each(DATABASES)('exports on $name', ({ create }) => {
         externalId: 'L1',
         owner: 'Ana',
         due: '2026-04-01',
+        note: `'${mine.note}`,
         reason: 'no-candidate',
         nearestExternalId: 'R1',
         daysApart: '0',
         status: 'open',
       },
-      { side: 'right', externalId: 'R1', nearestExternalId: 'L1', owner: '', due: '' },
+      { side: 'right', externalId: 'R1', nearestExternalId: 'L1', owner: '', due: '', note: '' },
     ])
+    expect(JSON.parse((await chunksOf('breaks', 'ndjson'))[0]!.split('\n')[0]!)).toMatchObject({ note: mine.note })
   })
 
   test('results hold every record once, with its match or its break', async () => {

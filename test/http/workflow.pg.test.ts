@@ -249,6 +249,24 @@ describe('the workflow of a review', () => {
       expect(freed.body.break).toMatchObject({ assignee: null, dueAt: null, status: 'open', version: 4 })
     })
 
+    test('is resolved with a note that says why; it stays until somebody takes it away', async () => {
+      const id = await broken()
+      const change = async (news: object) => (await call<{ break: BreakView }>('PATCH', `breaks/${id}`, news)).body.break
+      const resolved = await change({ version: 1, status: 'resolved', note: ' the bank’s fee,\nbooked in April ' })
+      expect(resolved).toMatchObject({ status: 'resolved', note: 'the bank’s fee,\nbooked in April', version: 2 })
+      expect((await review.news()).at(-1)).toMatchObject({ data: { break: resolved, changed: ['status', 'note'] } })
+
+      // Who reads it later need not be allowed to write.
+      const viewer = await as('viewer')
+      expect((await call<{ items: BreakView[] }>('GET', 'breaks', undefined, viewer)).body.items).toEqual([resolved])
+      expectProblem(await call('PATCH', `breaks/${id}`, { version: 2, note: 'x' }, viewer), 403, 'FORBIDDEN')
+
+      expect(await change({ version: 2, status: 'open' })).toMatchObject({ status: 'open', note: resolved.note })
+      expect(await change({ version: 3, note: null })).toMatchObject({ note: null, version: 4 })
+      expect(await change({ version: 4, note: 'x' })).toMatchObject({ note: 'x' })
+      expect(await change({ version: 5, note: ' ' })).toMatchObject({ note: null })
+    })
+
     test('belongs to a member, or to who takes it', async () => {
       const id = await broken()
       await http.project('stranger')
@@ -267,6 +285,8 @@ describe('the workflow of a review', () => {
         [{ version: 1, status: 'gone' }, 'status'],
         [{ version: 1, status: null }, 'status'],
         [{ version: 1, assignee: 'x'.repeat(129) }, 'assignee'],
+        [{ version: 1, note: 'x'.repeat(2001) }, 'note'],
+        [{ version: 1, note: 'x\u0000' }, 'note'],
         [{ version: 1, dueAt: '2026-08-01' }, 'dueAt'],
         [{ version: 1, dueAt: '2026-02-30T00:00:00Z' }, 'dueAt'],
         [{ version: 1, dueAt: '1970-01-01T00:00:00+01:00' }, 'dueAt'],

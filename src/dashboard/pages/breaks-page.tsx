@@ -12,6 +12,7 @@ import { formatCounted, sentence } from '../format.js'
 import { isSettled } from '../jobs.js'
 import { useKeys } from '../keyboard.js'
 import { NARROW, useMedia } from '../media.js'
+import { forgetStored, noteOf } from '../notes.js'
 import { BreakFilters } from '../parts/break-filters.js'
 import { BreakPane } from '../parts/break-pane.js'
 import { BreakSection } from '../parts/break-section.js'
@@ -73,6 +74,7 @@ export function BreaksPage({ room, state, blocked, user }: OpenProjectProps) {
       assignee,
       status: news.status ?? shown.status,
       dueAt: news.dueAt === undefined ? shown.dueAt : news.dueAt,
+      note: news.note === undefined ? shown.note : news.note,
     }
     setSelected((held) => (held?.id === id ? optimistic : held))
     const settle = (next: BreakView) => {
@@ -85,6 +87,7 @@ export function BreaksPage({ room, state, blocked, user }: OpenProjectProps) {
       const { version } = before !== undefined && before.version > shown.version ? before : shown
       try {
         const stored = (await api.changeBreak(room.id, id, { version, ...news })).break
+        forgetStored(id, stored.note)
         settle(stored)
         if (news.status === 'resolved') {
           const action = { label: 'Open again', key: 'u', run: () => change(stored, { status: 'open' }) }
@@ -97,7 +100,7 @@ export function BreaksPage({ room, state, blocked, user }: OpenProjectProps) {
         settle(current ?? before ?? shown)
         const who = current?.assignee == null ? 'Somebody' : current.assignee.name
         const text = current === null ? messageOf(error) : `${who} was faster: this break has changed. Yours was not stored.`
-        showToast({ text, tone: 'bad', action: null, lastsMs: null })
+        showToast({ text: `${text}${noteOf(id) === '' ? '' : ' Your note is kept.'}`, tone: 'bad', action: null, lastsMs: null })
       }
     })
   }
@@ -117,6 +120,7 @@ export function BreaksPage({ room, state, blocked, user }: OpenProjectProps) {
     k: () => move(-1),
     a:
       selected !== null && mayChange ? () => change(selected, { assignee: selected.assignee?.id === user.id ? null : user.id }) : undefined,
+    n: () => document.getElementById('note')?.focus(),
     '/': () => document.getElementById('status')?.focus(),
     Escape: () => (isNarrow && isCovering ? setCovering(false) : false),
   })

@@ -6,9 +6,8 @@ import type { Details } from '../details.js'
 import { currencyCode, formatAmount, formatLine, sentence } from '../format.js'
 import { routeHref } from '../route.js'
 import { setPicked } from '../tray.js'
-import { Choice } from './choice.js'
+import { BreakFoot } from './break-foot.js'
 import { Comparison } from './comparison.js'
-import { KeyHint } from './key-hint.js'
 import { OnThis } from './on-this.js'
 
 export interface BreakPaneProps {
@@ -64,6 +63,13 @@ export function BreakPane(props: BreakPaneProps) {
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard (WCAG 2.1.1)
         tabIndex={0}
       >
+        {/* Where it can be changed it stands in its field. */}
+        {blocked !== null && view.note && (
+          <section>
+            <h2>Note</h2>
+            <p class="pane__note small">{view.note}</p>
+          </section>
+        )}
         {own === undefined && <div class="pane__loading" aria-busy="true" />}
         {own === null && <p class="notice notice--bad">The row could not be loaded.</p>}
         {own != null && (
@@ -95,55 +101,19 @@ export function BreakPane(props: BreakPaneProps) {
         )}
       </section>
       {blocked === null ? (
-        <footer class="pane__foot">
-          <div class="pane__fields">
-            <Choice
-              label="Owner"
-              value={view.assignee?.id ?? null}
-              options={[
-                [null, 'Nobody'],
-                ...ownersOf(members, view.assignee).map(({ id, name }) => [id, id === me ? `${name} (me)` : name] as const),
-              ]}
-              onChange={(assignee) => onChange({ assignee })}
-            />
-            <label class="field">
-              <span>Due</span>
-              <input
-                type="date"
-                value={view.dueAt?.slice(0, 10) ?? ''}
-                onChange={(event) => {
-                  const { value } = event.currentTarget
-                  onChange({ dueAt: value === '' ? null : `${value}T00:00:00.000Z` })
-                }}
-              />
-            </label>
-          </div>
-          <div class="pane__actions">
-            {view.assignee?.id !== me && (
-              <button type="button" class="button" aria-keyshortcuts="a" onClick={() => onChange({ assignee: me })}>
-                Assign to me <KeyHint name="a" />
-              </button>
-            )}
-            <button type="button" class="button" onClick={() => onChange({ status: isOpen ? 'resolved' : 'open' })}>
-              {isOpen ? 'Resolve' : 'Open again'}
-            </button>
-            {isOpen && (
-              <button type="button" class="button button--primary" disabled={record === null} onClick={matchByHand}>
-                Match by hand
-              </button>
-            )}
-          </div>
-        </footer>
+        <BreakFoot
+          key={view.id}
+          view={view}
+          members={members}
+          me={me}
+          onChange={onChange}
+          onMatchByHand={record === null ? undefined : matchByHand}
+        />
       ) : (
         <p class="pane__foot muted">{blocked}</p>
       )}
     </article>
   )
-}
-
-/** Whoever has it is in the list, member or not. */
-function ownersOf(members: readonly UserRef[], owner: UserRef | null): readonly UserRef[] {
-  return owner === null || members.some(({ id }) => id === owner.id) ? members : [...members, owner]
 }
 
 /** undefined: on its way; null: it could not be fetched, or there is none. */

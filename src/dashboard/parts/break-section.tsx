@@ -142,8 +142,9 @@ function BreakLine(props: {
       </span>
       <span class="break__why">
         <span class="clip">{sentence(view.reason)}</span>
-        <span class="clip muted" title={miss}>
-          {miss ?? 'nothing comes near'}
+        {/* What a person found out says more than what the engine came across. */}
+        <span class="clip muted" title={view.note || miss}>
+          {view.note ? <q>{view.note}</q> : (miss ?? 'nothing comes near')}
         </span>
       </span>
       <strong class="num">
