@@ -220,6 +220,30 @@ describe('two people in one review', () => {
       await rowOf(ben, 16).filter({ hasText: 'Confirmed by Ana' }).waitFor()
       await rowOf(ben, 14).filter({ hasText: 'Rejected by you' }).waitFor()
     })
+
+  test('a break is resolved with its note in one request, and the other reads it beside the one that they had begun', async () => {
+    await Promise.all([ana, ben].map(({ page }) => openPage(page, project, 'breaks', page.locator('[data-break]').first())))
+    const id = (await ana.page.locator('[data-break]').first().getAttribute('data-break')) ?? ''
+    const [hers, his] = [ana, ben].map(({ page }) => ({
+      row: page.locator(`[data-break="${id}"]`),
+      note: page.getByLabel(/^Note/),
+      press: (name: string) => page.getByRole('button', { name, exact: true }).click(),
+    }))
+    await Promise.all([hers!.row.click(), his!.row.click()])
+    await hers!.note.fill('the bank’s fee')
+    await his!.note.fill('not ours')
+    await hers!.press('Resolve')
+    await his!.row.filter({ hasText: 'the bank’s fee' }).filter({ hasText: 'Resolved' }).waitFor()
+    expect(await his!.note.inputValue()).toBe('not ours')
+    await his!.press('Discard it')
+    expect(await his!.note.inputValue()).toBe('the bank’s fee')
+    expect(ana.requests().filter((happening) => happening.kind === 'request' && happening.method === 'PATCH')).toHaveLength(1)
+    // Changed without a word of what became of it, it is stored when the field is left.
+    await his!.note.fill('the bank’s fee for May')
+    await ben.page.keyboard.press('Escape')
+    await hers!.row.filter({ hasText: 'for May' }).waitFor()
+    expect(await hers!.note.inputValue()).toBe('the bank’s fee for May')
+  })
 })
 
 if (isLong)
