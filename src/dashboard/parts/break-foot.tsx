@@ -112,7 +112,15 @@ export function BreakFoot({ view, members, me, onChange, onMatchByHand }: BreakF
       </label>
       {isChanged && (isOvertaken || !isWriting) && (
         <p class="pane__draft small">
-          <span>Not stored yet. {stored !== '' && <q>{stored}</q>}</span>
+          <span>
+            This is not stored yet.
+            {stored !== '' && (
+              <>
+                {' '}
+                Stored is: <q>{stored}</q>
+              </>
+            )}
+          </span>
           <button type="button" class="link-button" onClick={() => onChange(news)}>
             Store it
           </button>
