@@ -7,7 +7,7 @@ import { BREAK_REASONS, BREAK_STATUSES, SIDES } from '../protocol/views.js'
 import { sendList } from './cached.js'
 import type { HttpApp, HttpContext } from './context.js'
 import { idPageOf, readIdCursor } from './cursor.js'
-import { flag, page, pathId, text, version } from './validation.js'
+import { flag, note, page, pathId, text, version } from './validation.js'
 import { enter } from './who.js'
 
 const PARAMS = z.object({ project: z.string() })
@@ -22,7 +22,7 @@ const UPDATE = z
     assignee: text(128).nullish(),
     status: z.enum(BREAK_STATUSES).optional(),
     dueAt: TIME.nullish(),
-    note: text(2000).nullish(),
+    note,
   })
   .refine((change) => BREAK_FIELDS.some((field) => change[field] !== undefined), 'must change assignee, status, dueAt or note')
 const LIST = z.object({

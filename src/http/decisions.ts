@@ -7,13 +7,13 @@ import { AppError } from '../errors.js'
 import type { MatchId } from '../ids.js'
 import { REVIEW_TAGS } from './cached.js'
 import type { HttpApp, HttpContext } from './context.js'
-import { confidence, id, text, version } from './validation.js'
+import { confidence, id, note, text, version } from './validation.js'
 import { enter, newAct } from './who.js'
 
 const PARAMS = z.object({ project: z.string() })
 const BODY = z.object({
   items: z
-    .array(z.object({ match: id<MatchId>(), version, decision: z.enum(DECISIONS), note: text(2000).nullish() }))
+    .array(z.object({ match: id<MatchId>(), version, decision: z.enum(DECISIONS), note }))
     .min(1)
     .max(1000),
 })

@@ -5,11 +5,11 @@ import { getMatch, listAlternatives, listMatches } from '../db/matches.js'
 import { getRecords } from '../db/records.js'
 import { AppError } from '../errors.js'
 import type { JobId, MatchId } from '../ids.js'
-import { MATCH_STATUSES, type RecordView } from '../protocol/views.js'
+import { MATCH_STATUSES, MAX_REASON_CHARS, type RecordView } from '../protocol/views.js'
 import { REVIEW_TAGS, sendList } from './cached.js'
 import type { HttpApp, HttpContext } from './context.js'
 import { pageOf, readCursor } from './cursor.js'
-import { confidence, id, page, pathId, text, version } from './validation.js'
+import { confidence, id, note, page, pathId, text, version } from './validation.js'
 import { enter, newAct } from './who.js'
 
 const PARAMS = z.object({ project: z.string() })
@@ -29,8 +29,8 @@ const SIDE = z
   .min(1)
   .max(MAX_SIDE)
   .refine((ids) => new Set(ids).size === ids.length, 'must not name a record twice')
-const CREATE = z.object({ left: SIDE, right: SIDE, note: text(2000).nullish(), reason: text(500).nullish() })
-const REMOVE = z.object({ version, note: text(2000).nullish() })
+const CREATE = z.object({ left: SIDE, right: SIDE, note, reason: text(MAX_REASON_CHARS).nullish() })
+const REMOVE = z.object({ version, note })
 /** Highest confidence first: a page ends at a confidence and an id. */
 const CONFIDENCE_KEY = z.tuple([confidence, id<string>()])
 

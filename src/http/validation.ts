@@ -2,6 +2,7 @@ import type { FastifyTypeProvider } from 'fastify'
 import { z } from 'zod'
 import { AppError, type FieldProblem } from '../errors.js'
 import { parseId } from '../ids.js'
+import { MAX_NOTE_CHARS } from '../protocol/views.js'
 
 /** Gives handlers the types of their zod schemas. */
 export interface ZodTypes extends FastifyTypeProvider {
@@ -41,6 +42,9 @@ export function text(maxLength: number) {
     .max(maxLength)
     .refine((value) => !CONTROL_CHARACTERS.test(value), 'must not have control characters')
 }
+
+/** What somebody writes about it; null or empty: nothing. */
+export const note = text(MAX_NOTE_CHARS).nullish()
 
 /** The same, not empty. */
 export function name(maxLength: number) {

@@ -207,6 +207,11 @@ export interface NearestMiss {
   readonly daysApart: number | null
 }
 
+/** Characters (UTF-16) of what somebody writes about a match, a break or a decision. */
+export const MAX_NOTE_CHARS = 2_000
+/** Characters of why rows belong together though their amounts differ. */
+export const MAX_REASON_CHARS = 500
+
 export interface BreakView {
   readonly id: string
   readonly project: string

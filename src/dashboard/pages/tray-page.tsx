@@ -2,7 +2,7 @@ import '../styles/work.css'
 import '../styles/match.css'
 import '../styles/tray.css'
 import { useEffect, useState } from 'preact/hooks'
-import { type RecordView, SIDES, type Side } from '../../protocol/views.js'
+import { MAX_NOTE_CHARS, MAX_REASON_CHARS, type RecordView, SIDES, type Side } from '../../protocol/views.js'
 import { api, asApiError } from '../api.js'
 import { messageOf } from '../deciding.js'
 import { currencyName, formatAmount, formatCount, formatDifference } from '../format.js'
@@ -185,7 +185,7 @@ function TrayBar(props: {
             <input
               type="text"
               required
-              maxLength={2000}
+              maxLength={MAX_REASON_CHARS}
               placeholder="Bank fee"
               value={reason}
               onInput={(event) => setReason(event.currentTarget.value)}
@@ -196,7 +196,7 @@ function TrayBar(props: {
           <span>Note</span>
           <input
             type="text"
-            maxLength={2000}
+            maxLength={MAX_NOTE_CHARS}
             placeholder="For the history"
             value={note}
             onInput={(event) => {

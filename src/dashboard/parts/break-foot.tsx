@@ -4,6 +4,7 @@ import type { BreakChange } from '../api.js'
 import { keepNote, noteChange, noteOf } from '../notes.js'
 import { Choice } from './choice.js'
 import { KeyHint } from './key-hint.js'
+import { NoteField } from './note-field.js'
 
 export interface BreakFootProps {
   readonly view: BreakView
@@ -55,13 +56,9 @@ export function BreakFoot({ view, members, me, onChange, onMatchByHand }: BreakF
     setWriting(false)
     onChange({ status: isOpen ? 'resolved' : 'open', ...news })
   }
-  const handleKey = (event: KeyboardEvent) => {
-    if (event.key === 'Escape') area.current?.blur()
-    else if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && isOpen && !isOvertaken) {
-      resolver.current?.focus()
-      resolve()
-    } else return
-    event.preventDefault()
+  const send = () => {
+    resolver.current?.focus()
+    resolve()
   }
   return (
     <footer class="pane__foot">
@@ -87,29 +84,22 @@ export function BreakFoot({ view, members, me, onChange, onMatchByHand }: BreakF
           />
         </label>
       </div>
-      <label class="field">
-        <span>
-          Note <span class="keys">for whoever reads it later</span>
-        </span>
-        <textarea
-          ref={area}
-          id="note"
-          rows={text.includes('\n') || text.length > 60 ? 3 : 1}
-          maxLength={2000}
-          placeholder="Why it is resolved, or what is known so far"
-          value={text}
-          onInput={(event) => write(event.currentTarget.value)}
-          onFocus={() => {
-            setWriting(true)
-            seen.current = stored
-          }}
-          onBlur={(event) => {
-            isHeld.current = event.relatedTarget === resolver.current
-            if (!isHeld.current) store()
-          }}
-          onKeyDown={handleKey}
-        />
-      </label>
+      <NoteField
+        area={area}
+        hint="for whoever reads it later"
+        placeholder="Why it is resolved, or what is known so far"
+        value={text}
+        onText={write}
+        onSend={isOpen && !isOvertaken ? send : undefined}
+        onFocus={() => {
+          setWriting(true)
+          seen.current = stored
+        }}
+        onBlur={(event) => {
+          isHeld.current = event.relatedTarget === resolver.current
+          if (!isHeld.current) store()
+        }}
+      />
       {isChanged && (isOvertaken || !isWriting) && (
         <p class="pane__draft small">
           <span>

@@ -7,6 +7,7 @@ import { type Decision, type Entry, isOpen, MANUAL_RULE, rowOf, statusWord } fro
 import { keepNote, noteOf } from '../notes.js'
 import { Comparison } from './comparison.js'
 import { KeyHint } from './key-hint.js'
+import { NoteField } from './note-field.js'
 import { OnThis } from './on-this.js'
 import { Stamp } from './stamp.js'
 import { Why } from './why.js'
@@ -117,14 +118,6 @@ function Decide({ id, entry, blocked, hasKeys, onDecide, onRemove }: MatchPanePr
     keepNote(id, text)
     setNote(text)
   }
-  const handleKey = (event: KeyboardEvent) => {
-    if (event.key === 'Escape') area.current?.blur()
-    else if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
-      area.current?.blur()
-      onDecide('confirm')
-    } else return
-    event.preventDefault()
-  }
   return (
     <footer class="pane__foot">
       {entry.refusal !== null && (
@@ -134,21 +127,17 @@ function Decide({ id, entry, blocked, hasKeys, onDecide, onRemove }: MatchPanePr
         </p>
       )}
       {(open || canRemove || note !== '') && (
-        <label class="field">
-          <span>
-            Note <span class="keys">for the history</span>
-          </span>
-          <textarea
-            ref={area}
-            id="note"
-            rows={note.includes('\n') || note.length > 60 ? 3 : 1}
-            maxLength={2000}
-            placeholder="Why you decide so, if it is not plain"
-            value={note}
-            onInput={(event) => write(event.currentTarget.value)}
-            onKeyDown={handleKey}
-          />
-        </label>
+        <NoteField
+          area={area}
+          hint="for the history"
+          placeholder="Why you decide so, if it is not plain"
+          value={note}
+          onText={write}
+          onSend={() => {
+            area.current?.blur()
+            onDecide('confirm')
+          }}
+        />
       )}
       {open && (
         <div class="pane__actions">
